@@ -1,0 +1,41 @@
+/* limits.h - everything that a peer can make grow, with its maximum. Checked before parsing. */
+#ifndef ASSAY_BASE_LIMITS_H
+#define ASSAY_BASE_LIMITS_H
+
+#define LIMIT_HTTP_LINE (8 * 1024)        /* request line */
+#define LIMIT_HTTP_HEADERS (16 * 1024)    /* all header lines together */
+#define LIMIT_HTTP_HEADER_COUNT 100
+#define LIMIT_HTTP_BODY (64 * 1024)       /* decoded body of any request */
+#define LIMIT_HTTP_ADMIN_BODY (1024 * 1024)
+#define LIMIT_HTTP_CHUNKS 1024
+#define LIMIT_CONNECTIONS 4096            /* per server; the listener pauses beyond it */
+
+#define LIMIT_JSON_BYTES (64 * 1024)      /* JWS, payload */
+#define LIMIT_JSON_DEPTH 16
+#define LIMIT_JSON_TOKENS 2000
+#define LIMIT_JSON_STRING (48 * 1024)     /* a base64url CSR inside a payload */
+#define LIMIT_JWS_PROTECTED (8 * 1024)
+
+#define LIMIT_CSR_BYTES (24 * 1024)
+#define LIMIT_CERT_BYTES (32 * 1024)
+#define LIMIT_TBS_BYTES (32 * 1024)
+#define LIMIT_DER_DEPTH 12
+#define LIMIT_OID_BYTES 32
+#define LIMIT_RSA_BITS_MIN 2048
+#define LIMIT_RSA_BITS_MAX 8192
+
+#define LIMIT_IDENTIFIERS 100             /* in one order */
+#define LIMIT_NAME 253                    /* a DNS name, RFC 1035 §2.3.4 */
+#define LIMIT_CONTACTS 10
+#define LIMIT_CONTACT 320
+
+#define LIMIT_HTTP01_BODY 1024
+#define LIMIT_HTTP01_REDIRECTS 5
+#define LIMIT_TRACE (8 * 1024)            /* what is kept of one validation */
+#define LIMIT_DNS_ADDRESSES 16            /* addresses tried for one name */
+
+#define LIMIT_SIGNER_MESSAGE (48 * 1024)
+#define LIMIT_REQUEST_ARENA (1024 * 1024)
+#define LIMIT_SETTINGS_BYTES (4 * 1024 * 1024)
+
+#endif
