@@ -1,0 +1,146 @@
+/* records.h - the rows that Assay keeps, one struct per table (descriptions in records.c).
+ * Times are seconds since 1970 unless the name says _ms; 0 means none. Text that is a list says how
+ * it is written. STRICT: every column exists from the first migration on that names it. */
+#ifndef ASSAY_STORE_RECORDS_H
+#define ASSAY_STORE_RECORDS_H
+
+#include "store/store.h"
+
+enum account_status { ACCOUNT_VALID = 1, ACCOUNT_DEACTIVATED, ACCOUNT_REVOKED };
+
+struct account_record {
+	struct id id;
+	int64_t version;
+	struct str directory;   /* name of the directory it belongs to */
+	struct bytes thumbprint; /* SHA-256 (RFC 7638), 32 octets */
+	struct str jwk;         /* canonical JSON */
+	int64_t status;         /* enum account_status */
+	struct str contacts;    /* URLs, one a line */
+	int64_t terms_agreed_at;
+	struct str eab_kid;
+	struct str eab;         /* the binding as received, JSON */
+	int64_t created_at;
+	struct str created_from; /* peer address */
+};
+extern const struct store_table ACCOUNTS;
+enum { ACCOUNTS_BY_KEY /* unique: directory, thumbprint */, ACCOUNTS_BY_CREATED };
+
+/* The stored status; "ready" and the death of an authorization are derived (core/order.c). */
+enum order_status { ORDER_PENDING = 1, ORDER_PROCESSING, ORDER_VALID, ORDER_INVALID };
+
+struct order_record {
+	struct id id;
+	int64_t version;
+	struct id account;
+	struct str directory;
+	int64_t status;          /* enum order_status */
+	struct str identifiers;  /* identifiers_to_text() */
+	struct bytes authzs;     /* ids of the authorizations, 16 octets each, in identifier order */
+	struct str profile;
+	struct bytes profile_hash; /* of the profile as it was at newOrder: pinned (TRUST V29) */
+	int64_t not_before, not_after; /* as asked for */
+	int64_t expires_at;
+	int64_t created_at;
+	struct str replaces;
+	struct bytes csr_hash;   /* SHA-256 of the CSR that was accepted (idempotent finalize) */
+	struct str authority;    /* that issues; set when claimed */
+	struct bytes serial;     /* set when claimed */
+	struct bytes claim;      /* what the issuer needs to go on after a crash: the TBS (local) */
+	struct bytes certificate; /* serial-based id of the certificate, when valid */
+	struct str error;        /* problem document, when invalid */
+	struct str trace;        /* what happened, for `assay order why` */
+};
+extern const struct store_table ORDERS;
+enum { ORDERS_BY_ACCOUNT /* account */, ORDERS_BY_EXPIRES };
+
+enum authz_status { AUTHZ_PENDING = 1, AUTHZ_VALID, AUTHZ_INVALID, AUTHZ_DEACTIVATED, AUTHZ_REVOKED };
+/* Challenge types as bits, so that one row says which are offered. */
+enum { CHALLENGE_HTTP_01 = 1, CHALLENGE_DNS_01 = 2, CHALLENGE_TLS_ALPN_01 = 4 };
+
+/* One authorization with its challenges, which share its token. At most one challenge is tried:
+ * the first success makes it valid, the first failure invalid (RFC 8555 §7.1.6). */
+struct authz_record {
+	struct id id;
+	int64_t version;
+	struct id account;
+	struct str identifier;  /* canonical, as identifiers_to_text() writes one: "dns:*.a.example" */
+	struct str shown;       /* the client's spelling, without "*." */
+	int64_t status;         /* enum authz_status */
+	int64_t expires_at;
+	int64_t created_at;
+	struct str token;       /* base64url of 32 random octets */
+	int64_t offered;        /* set of CHALLENGE_* */
+	int64_t attempted;      /* the CHALLENGE_* that was triggered, 0: none yet */
+	int64_t attempted_at;
+	int64_t validated_at;
+	struct str error;       /* problem document of the failed challenge */
+	struct str trace;       /* record of the validation: JSON lines, what was tried and answered */
+};
+extern const struct store_table AUTHZS;
+enum { AUTHZS_BY_NAME /* account, identifier */, AUTHZS_BY_EXPIRES };
+
+enum cert_status { CERT_VALID = 1, CERT_REVOKED };
+
+struct cert_record {
+	struct bytes serial; /* primary key; starts with the time, so rows append */
+	int64_t version;
+	struct str authority;
+	struct id account; /* zero: made by the operator (CLI) */
+	struct id order;   /* zero likewise */
+	struct str profile;
+	struct str names;  /* identifiers_to_text(), canonical */
+	struct bytes der;
+	struct bytes spki_hash; /* SHA-256 of the SubjectPublicKeyInfo */
+	int64_t not_before, not_after;
+	int64_t issued_at;
+	int64_t status; /* enum cert_status */
+	int64_t revoked_at;
+	int64_t revoked_reason; /* RFC 5280 §5.3.1 */
+	struct str revoked_by;  /* "account ID", "certificate key", "operator NAME" */
+};
+extern const struct store_table CERTS;
+enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, partial */,
+       CERTS_BY_KEY /* spki_hash */ };
+
+enum job_kind { JOB_VALIDATE = 1, JOB_ISSUE, JOB_SWEEP };
+
+/* Long work (core/jobs.h). A job is leased to the node that runs it; an expired lease may be taken
+ * by anybody. */
+struct job_record {
+	struct id id;
+	int64_t version;
+	int64_t kind;
+	struct bytes subject; /* id of the order or authorization */
+	int64_t due_at_ms;
+	int64_t attempt;
+	struct id lease_owner; /* node; zero: free */
+	int64_t lease_until_ms;
+	struct str note; /* last error, for status pages */
+};
+extern const struct store_table JOBS;
+enum { JOBS_BY_DUE };
+
+/* Small settings of the service itself: key/value (own TLS certificate, node ids, ...). */
+struct meta_record {
+	struct str key; /* primary */
+	int64_t version;
+	struct bytes value;
+};
+extern const struct store_table METAS;
+
+/* Audit trail (hash chain: issue of its own): append only, written in the transaction of the act. */
+struct audit_record {
+	struct id id;
+	int64_t version;
+	int64_t at;
+	struct str actor;   /* "account ID", "operator NAME", "system" */
+	struct str action;  /* "account.create", "cert.issue", ... */
+	struct str subject; /* id or name */
+	struct str detail;  /* key=value words */
+};
+extern const struct store_table AUDITS;
+
+/* All of the above, NULL-terminated: for store_open(). */
+extern const struct store_table *const STORE_TABLES[];
+
+#endif
