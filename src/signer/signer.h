@@ -1,0 +1,45 @@
+/* signer.h - the server's end of the signer process (DESIGN: the process that parses the network
+ * never holds the CA key). Asynchronous, on one loop's thread: many requests may be under way; the
+ * signer journals all that wait with one fsync and answers each.
+ * The signer process is the program assay-signer (src/signer/main.c): it is started before any
+ * network input is read, gets its law on standard input (signer_config.h) and one end of a
+ * SOCK_SEQPACKET pair, and keeps no other descriptor. It journals (serial, SHA-256 of the TBS)
+ * durably before it signs, refuses a serial that it has seen with another TBS, and answers the same
+ * request again with the same certificate's signature rules (TRUST §4, the issuance protocol). */
+#ifndef ASSAY_SIGNER_SIGNER_H
+#define ASSAY_SIGNER_SIGNER_H
+
+#include "base/arena.h"
+#include "base/fault.h"
+#include "crypto/cert.h"
+#include "net/loop.h"
+
+struct signer;
+
+struct signer_options {
+	struct loop *loop;
+	const char *program;  /* path of assay-signer */
+	struct bytes config;  /* signer_config text */
+	int timeout_ms;       /* a request without an answer is sent again, then RC_UNAVAILABLE */
+	unsigned max_waiting; /* RC_BUSY beyond */
+};
+/* Starts the process (posix_spawn: call before threads or sandbox) and waits for its hello. */
+enum rc signer_start(const struct signer_options *o, struct signer **out, struct fault *f) MUST_USE;
+void signer_free(struct signer *s);
+/* The process id of the signer's monitor; it restarts the worker when that dies. */
+int signer_pid(const struct signer *s);
+
+typedef void (*signer_done_fn)(void *arg, enum rc rc, struct bytes signature, const struct fault *f);
+
+/* Asks for a signature over tbs by the authority's key. profile names the law that applies.
+ * done runs once on the loop's thread, never from within the call: RC_OK, RC_DENIED (the law
+ * forbids it; f says which rule), RC_CONFLICT (serial seen with another TBS), RC_UNAVAILABLE. */
+enum rc signer_sign(struct signer *s, struct str authority, struct str profile, struct bytes tbs,
+		    signer_done_fn done, void *arg) MUST_USE;
+/* Has this serial ever been journalled, and with which TBS? done: RC_OK with the 32-octet hash in
+ * signature, or RC_NOTFOUND. For recovery. */
+enum rc signer_lookup(struct signer *s, struct bytes serial, signer_done_fn done, void *arg) MUST_USE;
+/* Round trip for /health/ready; done with RC_OK or RC_UNAVAILABLE. */
+enum rc signer_ping(struct signer *s, signer_done_fn done, void *arg) MUST_USE;
+
+#endif
