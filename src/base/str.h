@@ -67,4 +67,14 @@ bool str_to_int(struct str s, int64_t *out);
 /* "90d", "36h", "15m", "30s", "2w", "1y" (365 d) or bare seconds, as seconds; > 0 only. */
 bool str_to_duration_s(struct str s, int64_t *out_s);
 
+/* Length in octets (1 to 4) and code point of the UTF-8 character at s.p[i], i < s.len; 0 when it
+ * is malformed, overlong or a surrogate (RFC 3629 §3). */
+size_t str_utf8_at(struct str s, size_t i, uint32_t *out_code);
+bool str_is_utf8(struct str s);
+/* Control characters, and those that reorder or break lines on a terminal or in a log viewer. */
+bool utf8_is_control(uint32_t code);
+/* Copies what a person may see into out[cap], cap > 0: controls and malformed octets become '?',
+ * what does not fit is cut at a character. NUL-terminated; returns the length. */
+size_t str_printable(struct str s, char *out, size_t cap);
+
 #endif
