@@ -1,4 +1,6 @@
 /* records.h - the rows that Assay keeps, one struct per table (descriptions in records.c).
+ * X_COL_Y numbers the columns in the order of the struct, for the sets that tx_update() takes:
+ *   tx_update(tx, &ORDERS, &order, STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_ERROR))
  * Times are seconds since 1970 unless the name says _ms; 0 means none. Text that is a list says how
  * it is written. STRICT: every column exists from the first migration on that names it. */
 #ifndef ASSAY_STORE_RECORDS_H
@@ -21,6 +23,11 @@ struct account_record {
 	struct str eab;         /* the binding as received, JSON */
 	int64_t created_at;
 	struct str created_from; /* peer address */
+};
+enum {
+	ACCOUNT_COL_ID, ACCOUNT_COL_VERSION, ACCOUNT_COL_DIRECTORY, ACCOUNT_COL_THUMBPRINT,
+	ACCOUNT_COL_JWK, ACCOUNT_COL_STATUS, ACCOUNT_COL_CONTACTS, ACCOUNT_COL_TERMS_AGREED_AT,
+	ACCOUNT_COL_EAB_KID, ACCOUNT_COL_EAB, ACCOUNT_COL_CREATED_AT, ACCOUNT_COL_CREATED_FROM,
 };
 extern const struct store_table ACCOUNTS;
 enum { ACCOUNTS_BY_KEY /* unique: directory, thumbprint */, ACCOUNTS_BY_CREATED };
@@ -50,6 +57,14 @@ struct order_record {
 	struct str error;        /* problem document, when invalid */
 	struct str trace;        /* what happened, for `assay order why` */
 };
+enum {
+	ORDER_COL_ID, ORDER_COL_VERSION, ORDER_COL_ACCOUNT, ORDER_COL_DIRECTORY,
+	ORDER_COL_STATUS, ORDER_COL_IDENTIFIERS, ORDER_COL_AUTHZS, ORDER_COL_PROFILE,
+	ORDER_COL_PROFILE_HASH, ORDER_COL_NOT_BEFORE, ORDER_COL_NOT_AFTER, ORDER_COL_EXPIRES_AT,
+	ORDER_COL_CREATED_AT, ORDER_COL_REPLACES, ORDER_COL_CSR_HASH, ORDER_COL_AUTHORITY,
+	ORDER_COL_SERIAL, ORDER_COL_CLAIM, ORDER_COL_CERTIFICATE, ORDER_COL_ERROR,
+	ORDER_COL_TRACE,
+};
 extern const struct store_table ORDERS;
 enum { ORDERS_BY_ACCOUNT /* account */, ORDERS_BY_EXPIRES };
 
@@ -76,6 +91,12 @@ struct authz_record {
 	struct str error;       /* problem document of the failed challenge */
 	struct str trace;       /* record of the validation: JSON lines, what was tried and answered */
 };
+enum {
+	AUTHZ_COL_ID, AUTHZ_COL_VERSION, AUTHZ_COL_ACCOUNT, AUTHZ_COL_IDENTIFIER,
+	AUTHZ_COL_SHOWN, AUTHZ_COL_STATUS, AUTHZ_COL_EXPIRES_AT, AUTHZ_COL_CREATED_AT,
+	AUTHZ_COL_TOKEN, AUTHZ_COL_OFFERED, AUTHZ_COL_ATTEMPTED, AUTHZ_COL_ATTEMPTED_AT,
+	AUTHZ_COL_VALIDATED_AT, AUTHZ_COL_ERROR, AUTHZ_COL_TRACE,
+};
 extern const struct store_table AUTHZS;
 enum { AUTHZS_BY_NAME /* account, identifier */, AUTHZS_BY_EXPIRES };
 
@@ -98,6 +119,12 @@ struct cert_record {
 	int64_t revoked_reason; /* RFC 5280 §5.3.1 */
 	struct str revoked_by;  /* "account ID", "certificate key", "operator NAME" */
 };
+enum {
+	CERT_COL_SERIAL, CERT_COL_VERSION, CERT_COL_AUTHORITY, CERT_COL_ACCOUNT, CERT_COL_ORDER,
+	CERT_COL_PROFILE, CERT_COL_NAMES, CERT_COL_DER, CERT_COL_SPKI_HASH, CERT_COL_NOT_BEFORE,
+	CERT_COL_NOT_AFTER, CERT_COL_ISSUED_AT, CERT_COL_STATUS, CERT_COL_REVOKED_AT,
+	CERT_COL_REVOKED_REASON, CERT_COL_REVOKED_BY,
+};
 extern const struct store_table CERTS;
 enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, partial */,
        CERTS_BY_KEY /* spki_hash */ };
@@ -117,6 +144,10 @@ struct job_record {
 	int64_t lease_until_ms;
 	struct str note; /* last error, for status pages */
 };
+enum {
+	JOB_COL_ID, JOB_COL_VERSION, JOB_COL_KIND, JOB_COL_SUBJECT, JOB_COL_DUE_AT_MS,
+	JOB_COL_ATTEMPT, JOB_COL_LEASE_OWNER, JOB_COL_LEASE_UNTIL_MS, JOB_COL_NOTE,
+};
 extern const struct store_table JOBS;
 enum { JOBS_BY_DUE };
 
@@ -125,6 +156,9 @@ struct meta_record {
 	struct str key; /* primary */
 	int64_t version;
 	struct bytes value;
+};
+enum {
+	META_COL_KEY, META_COL_VERSION, META_COL_VALUE,
 };
 extern const struct store_table METAS;
 
@@ -137,6 +171,10 @@ struct audit_record {
 	struct str action;  /* "account.create", "cert.issue", ... */
 	struct str subject; /* id or name */
 	struct str detail;  /* key=value words */
+};
+enum {
+	AUDIT_COL_ID, AUDIT_COL_VERSION, AUDIT_COL_AT, AUDIT_COL_ACTOR, AUDIT_COL_ACTION,
+	AUDIT_COL_SUBJECT, AUDIT_COL_DETAIL,
 };
 extern const struct store_table AUDITS;
 

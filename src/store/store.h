@@ -46,7 +46,13 @@ struct store_index {
 	bool partial; /* likewise not in the index, without being unique: keeps sweeps small */
 };
 
-/* Column 0 is the primary key (ID, TEXT or BLOB). The column named "version" (INT) is kept by the
+/* Order: INT by value, ID, TEXT and BLOB by their octets, the shorter of two prefixes first.
+ * An index column of type TEXT or BLOB must be present in every row, except the first column of a
+ * unique or partial index; column 0 must be present and not zero; TEXT is UTF-8 without NUL
+ * (tx_insert() and tx_update() answer RC_INVALID otherwise). So no comparison ever meets an absent
+ * value, and every back end orders alike.
+ *
+ * Column 0 is the primary key (ID, TEXT or BLOB). The column named "version" (INT) is kept by the
  * store: 1 after insert, +1 at each update. Every table has one. */
 struct store_table {
 	const char *name;
@@ -60,16 +66,33 @@ struct store_table {
 
 #define STORE_PRIMARY (-1)
 
+/* A set of columns for tx_update(): STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_ERROR). */
+static inline uint32_t store_columns(const unsigned char *columns, size_t count)
+{
+	uint32_t set = 0;
+
+	for (size_t i = 0; i < count; i++)
+		set |= UINT32_C(1) << columns[i];
+	return set;
+}
+#define STORE_COLUMNS(...)                                       \
+	store_columns((const unsigned char[]){ __VA_ARGS__ },    \
+		      sizeof((const unsigned char[]){ __VA_ARGS__ }))
+
 /* --- opening --- */
 
 struct store;
 struct store_read;
+struct store_migration; /* store/migrations/migrations.h */
 struct tx;
 
 struct store_options {
 	struct str url; /* "sqlite:/path/file.db", "memory:" */
-	const struct store_table *const *tables; /* NULL-terminated */
+	const struct store_table *const *tables; /* NULL-terminated; must outlive the store */
 	bool create; /* make it when it does not exist (init, dev) */
+	/* Tests only; NULL: STORE_MIGRATIONS, which lead to STORE_TABLES. */
+	const struct store_migration *const *migrations;
+	int busy_limit_ms; /* how long a tx waits for a lock of another process; 0: 5000 */
 };
 
 /* Opens, checks (integrity of the header, schema version, journal mode, synchronous) and migrates
@@ -82,17 +105,28 @@ void store_close(struct store *s);
 void store_on_fatal(struct store *s, void (*fn)(void *arg, const char *what), void *arg);
 /* A short description for status pages: "sqlite 3.40.1, wal, synchronous full". */
 const char *store_describe(struct store *s);
-/* Does one durable empty commit, for /health/ready. */
+/* Does one durable empty commit, for /health/ready. Waits; not on an event-loop thread. */
 enum rc store_ping(struct store *s) MUST_USE;
+/* Writes a consistent copy of the whole store to a new file (mode 0600, durable when RC_OK) while
+ * others read and write. An existing file is never overwritten (RC_CONFLICT). RC_INVALID: this back
+ * end has no copies. */
+enum rc store_backup(struct store *s, const char *path, struct fault *f) MUST_USE;
+/* Reads everything and compares it: pages, indexes, types. Minutes for millions of rows. Each line
+ * of what is wrong goes to report, then RC_INVALID; RC_OK: nothing is wrong. */
+enum rc store_check(struct store *s, void (*report)(void *arg, const char *line), void *arg) MUST_USE;
 
 /* --- reading --- */
 
 enum rc store_read_open(struct store *s, struct store_read **out) MUST_USE;
 void store_read_close(struct store_read *r);
+/* The snapshot is taken at the first read after it, or before. Keep it short: what is overwritten
+ * meanwhile cannot be reused until the end. Does not nest. */
 enum rc store_read_begin(struct store_read *r) MUST_USE;
 void store_read_end(struct store_read *r);
 
-/* key: a record in which the index's columns (or column 0 for STORE_PRIMARY) are filled.
+/* Any of these may answer RC_NOMEM (the arena is full), RC_BUSY, or RC_IO (the file is damaged).
+ *
+ * key: a record in which the index's columns (or column 0 for STORE_PRIMARY) are filled.
  * out_record is filled on RC_OK, its slices live in the arena. RC_NOTFOUND. For a non-unique index
  * the first row in order. */
 enum rc store_get(struct store_read *r, const struct store_table *t, int index, const void *key,
@@ -109,16 +143,25 @@ struct store_query {
 	bool descending;
 	size_t limit; /* at most this many, >= 1 */
 };
-/* *out_records: array of record structs in the arena. */
+/* out_records: address of a pointer to the record struct; it gets an array of out_count records in
+ * the arena (NULL when there are none). RC_OK also when there are none. RC_INVALID: bounds without
+ * an INT column behind the key columns.
+ *   struct job_record *jobs;
+ *   rc = store_list(r, &(struct store_query){ .table = &JOBS, ... }, a, &jobs, &count); */
 enum rc store_list(struct store_read *r, const struct store_query *q, struct arena *a,
 		   void *out_records, size_t *out_count) MUST_USE;
-/* Rows in the table, or with these index columns. */
+/* Rows in the table (index STORE_PRIMARY, key_columns 0), or with these index columns. Walks what it
+ * counts. */
 enum rc store_count(struct store_read *r, const struct store_table *t, int index, const void *key,
 		    unsigned key_columns, int64_t *out) MUST_USE;
 
 /* --- writing --- */
 
-/* Copies everything it is given; belongs to the caller until store_submit(). */
+/* What one tx may hold; beyond it tx_*() answer RC_LIMIT. */
+#define TX_OPS_MAX 10000
+#define TX_BYTES_MAX (16 * 1024 * 1024)
+
+/* Copies everything it is given; belongs to the caller until store_submit(). NULL: no memory. */
 struct tx *tx_new(void);
 void tx_free(struct tx *tx);
 /* Forgets all operations: a handler that runs again starts empty. */
@@ -134,10 +177,12 @@ enum rc tx_delete(struct tx *tx, const struct store_table *t, const void *record
 /* The row must still have the version in record. */
 enum rc tx_expect(struct tx *tx, const struct store_table *t, const void *record) MUST_USE;
 
+/* Operations are carried out in the order in which they were added; each sees those before it.
+ * The versions and records that the caller holds are not changed. */
 typedef void (*tx_done_fn)(void *arg, enum rc rc);
 /* The store owns tx from here on. done runs exactly once: RC_OK (durable), RC_CONFLICT, RC_IO,
- * RC_BUSY (the database is locked by somebody else for more than 5 s), RC_NOMEM. An empty tx is
- * done after everything submitted before it is durable. */
+ * RC_BUSY (the database is locked by somebody else for more than 5 s, or the disk is full), RC_NOMEM,
+ * RC_INTERNAL. An empty tx is done after everything submitted before it is durable. */
 void store_submit(struct store *s, struct tx *tx, tx_done_fn done, void *arg);
 /* The same and waits. Not on an event-loop thread. */
 enum rc store_commit(struct store *s, struct tx *tx) MUST_USE;
