@@ -27,5 +27,8 @@ void block_cipher_decrypt(struct block_cipher *c, const uint8_t in[16], uint8_t 
  * algorithms fetched. Call once before any thread. */
 struct fault;
 enum rc crypto_init(struct fault *f) MUST_USE;
+/* What upstream says is wrong with the libcrypto that runs (to be logged as a warning, since a
+ * distribution may have patched it in place), or NULL. */
+const char *crypto_version_note(void);
 
 #endif
