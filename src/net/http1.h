@@ -15,8 +15,10 @@ struct http_header {
 
 struct http_request {
 	enum http_method method;
-	struct str target; /* origin-form as sent, with query */
-	struct str path;   /* before '?', not decoded; must not contain "//", "/./", "/../", "%2e", "%2f", "%00", '\\' */
+	struct str target; /* origin-form as sent, with query; "*" for OPTIONS only */
+	/* Before '?', not decoded. It is normal already: no "//", no "." or ".." segment, no '\\', and
+	 * no percent-encoded '.', '/', '\\' or control. */
+	struct str path;
 	struct str query;  /* after '?', absent if none */
 	struct str host;   /* the one Host, as sent */
 	struct http_header *headers;
@@ -26,21 +28,26 @@ struct http_request {
 	bool expect_continue;
 };
 
-/* Value of the header, or absent. Names compare without case. */
+/* "GET". */
+const char *http_method_name(enum http_method method);
+/* Value of the (first such) header, or absent. Names compare without case. */
 struct str http_header_get(const struct http_request *r, const char *name);
 
 enum http1_result { HTTP1_MORE, HTTP1_REQUEST, HTTP1_CONTINUE /* send "100 Continue", then go on */, HTTP1_BAD };
 
 struct http1_parser;
-/* max_body: decoded octets, whatever the framing. */
+/* max_body: decoded octets, whatever the framing. The larger limits are those of base/limits.h. */
 enum rc http1_parser_new(size_t max_body, struct http1_parser **out) MUST_USE;
 void http1_parser_free(struct http1_parser *p);
 /* Feeds octets; *used says how many were taken (pipelined rest stays the caller's).
  * HTTP1_REQUEST: *out is valid until http1_parser_next().
- * HTTP1_BAD: *out_status is 400, 408, 413, 414, 431, 501 or 505 and *out_why names the rule. */
+ * HTTP1_BAD: *out_status is 400, 413, 414, 417, 431, 501, 503 (no memory) or 505 and *out_why names
+ * the rule, in plain text without quotes; the parser is of no further use then but for
+ * http1_parser_next() and http1_parser_free(). The outcome depends on the octets alone, never on
+ * how they were cut into calls. */
 enum http1_result http1_feed(struct http1_parser *p, struct bytes in, size_t *used,
 			     struct http_request *out, int *out_status, const char **out_why);
-/* Ready for the next request on the same connection; gives memory beyond a small block back. */
+/* Ready for the next request; gives memory beyond a small block back (about 2 KiB stay). */
 void http1_parser_next(struct http1_parser *p);
 /* Has anything of a request arrived? (for the idle timeout) */
 bool http1_parser_in_request(const struct http1_parser *p);
