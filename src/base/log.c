@@ -42,7 +42,7 @@ struct sink {
 	bool torn;        /* the last write was cut: the next line starts with a newline */
 };
 
-struct line {
+struct line { /* or two of them: a gap and the line after it */
 	char p[LINE_MAX_LEN]; /* p[0] is a newline, for a torn sink */
 	size_t len;
 	bool json;
@@ -267,8 +267,6 @@ static void line_start(struct line *l, enum log_level level, const char *event)
 
 	clock_rfc3339(now_ms / 1000, time);
 	snprintf(stamp, sizeof(stamp), "%.19s.%03dZ", time, (int)(now_ms % 1000));
-	l->p[0] = '\n';
-	l->len = 1;
 	if (l->json) {
 		line_text(l, "{\"time\":\"");
 		line_text(l, stamp);
@@ -292,11 +290,10 @@ static void line_start(struct line *l, enum log_level level, const char *event)
 		line_field(l, &F_TEXT("request", request_id));
 }
 
+/* Appends a whole line to what is there. */
 static void line_build(struct line *l, enum log_level level, const char *event,
 		       const struct log_field *fields, size_t count)
 {
-	l->json = atomic_load_explicit(&log_format, memory_order_relaxed) == LOG_FORMAT_JSON;
-	l->cut = false;
 	line_start(l, level, event);
 	for (size_t i = 0; i < count && !l->cut; i++)
 		line_field(l, &fields[i]);
@@ -340,17 +337,21 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 
 	if (!log_enabled(level))
 		return;
-	line_build(&line, level, event, fields, count);
+	line.p[0] = '\n';
+	line.len = 1;
+	line.cut = false;
+	line.json = atomic_load_explicit(&log_format, memory_order_relaxed) == LOG_FORMAT_JSON;
 	pthread_mutex_lock(&sink.lock);
 	if (sink.dropped) {
+		/* In one write with the line, or it would fit alone where the line does not. */
 		struct log_field dropped = F_INT("dropped", sink.dropped);
-		struct line gap;
 
-		line_build(&gap, LOG_LEVEL_WARN, "log_gap", &dropped, 1);
-		if (sink_line(&sink, &gap))
-			sink.dropped = 0;
+		line_build(&line, LOG_LEVEL_WARN, "log_gap", &dropped, 1);
 	}
-	if (sink.dropped || !sink_line(&sink, &line))
+	line_build(&line, level, event, fields, count);
+	if (sink_line(&sink, &line))
+		sink.dropped = 0;
+	else
 		sink.dropped++;
 	pthread_mutex_unlock(&sink.lock);
 	errno = saved;
