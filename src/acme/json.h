@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/arena.h"
+#include "base/auto.h"
 #include "base/fault.h"
 
 /* RC_INVALID with a malformed fault; *out is a new reference. max_bytes: LIMIT_JSON_BYTES for peers. */
@@ -35,5 +36,7 @@ void json_out_int(struct json_out *o, const char *key, int64_t value);
 void json_out_bool(struct json_out *o, const char *key, bool value);
 void json_out_time(struct json_out *o, const char *key, int64_t at_s); /* RFC 3339 */
 void json_out_raw(struct json_out *o, const char *key, struct str json);
+/* What was written, copied into the arena; RC_NOMEM when the buf or the arena was too small. */
+enum rc json_out_take(struct json_out *o, struct arena *a, struct str *out) MUST_USE;
 
 #endif
