@@ -6,8 +6,13 @@
 #define ASSAY_ACME_JWS_H
 
 #include "base/arena.h"
+#include "base/auto.h"
 #include "base/fault.h"
 #include "crypto/key.h"
+
+/* What requests may be signed with: one algorithm for each type of key (key_jose_sig_alg()). */
+#define JWS_ALGORITHM_COUNT 5
+extern const enum sig_alg jws_algorithms[JWS_ALGORITHM_COUNT];
 
 struct jws {
 	enum sig_alg alg;
@@ -28,10 +33,18 @@ struct jws {
  * RFC 8555 §6.5.2), url missing, padding or white space in base64url. Member order, white space
  * between members (certbot indents) and unknown protected members are accepted. */
 enum rc jws_parse(struct arena *a, struct str body, struct jws *out, struct fault *f) MUST_USE;
-/* The same for the inner JWS of keyChange (RFC 8555 §7.3.5): nonce may be absent and is ignored. */
+/* The same for the inner JWS of keyChange (RFC 8555 §7.3.5): jwk is required, kid refused; nonce may
+ * be absent and is ignored (FIELD Q9). */
 enum rc jws_parse_inner(struct arena *a, struct str body, struct jws *out, struct fault *f) MUST_USE;
+/* The same for an external account binding (RFC 8555 §7.3.4): HS256 only, kid required, jwk and
+ * nonce refused. out->alg is SIG_NONE and out->mac is true. */
+enum rc jws_parse_eab(struct arena *a, struct str body, struct jws *out, struct fault *f) MUST_USE;
 /* alg must be that of the key's type (never chosen by the header), then the signature. */
 enum rc jws_verify(const struct jws *j, const struct pubkey *key, struct fault *f) MUST_USE;
+/* The checks of RFC 8555 §7.3.4 on a parsed binding: the MAC by the key that kid named, the payload
+ * is the account key's JWK (compared as keys, not as text), "url" is that of the outer JWS. */
+enum rc jws_verify_eab(const struct jws *j, struct bytes hmac_key, const struct pubkey *account_key,
+		       struct str outer_url, struct fault *f) MUST_USE;
 void jws_done(struct jws *j);
 
 /* Making one, for the client engine and the tests. kid absent: jwk is embedded. nonce absent: no
