@@ -20,7 +20,8 @@ struct acme_new_account {
 	bool terms_agreed;
 	bool only_return_existing;
 	struct str eab; /* JSON text of externalAccountBinding, absent if none */
-	enum { ACCOUNT_KEEP, ACCOUNT_DEACTIVATE } status; /* account update only; others: malformed */
+	/* Account update only. Any other status is ignored, as RFC 8555 §7.3.2 demands. */
+	enum { ACCOUNT_KEEP, ACCOUNT_DEACTIVATE } status;
 };
 enum rc acme_new_account_decode(struct arena *a, struct str json, struct acme_new_account *out,
 				struct fault *f) MUST_USE;
@@ -121,13 +122,14 @@ struct acme_challenge {
 	struct str error;  /* problem document JSON, absent if none */
 };
 enum rc acme_challenge_encode(struct arena *a, const struct acme_challenge *x, struct str *out) MUST_USE;
+/* A token that is not 22 to 128 characters of base64url is refused (RFC 8555 §8.3). */
 enum rc acme_challenge_from_json(struct arena *a, struct str json, struct acme_challenge *out,
 				 struct fault *f) MUST_USE;
 
 struct acme_authz {
 	struct str status;
-	struct identifier identifier;
-	int64_t expires; /* 0: absent */
+	struct identifier identifier; /* shown without "*."; decoding puts it back */
+	int64_t expires;              /* 0: absent */
 	bool wildcard;
 	const struct acme_challenge *challenges;
 	size_t challenge_count;
@@ -141,9 +143,13 @@ enum rc acme_orders_decode(struct arena *a, struct str json, struct str **out, s
 			   struct fault *f) MUST_USE;
 
 /* --- what clients send, made by the client engine --- */
+/* Deactivates an account or an authorization (RFC 8555 §7.3.6, §7.5.2); answers a challenge. */
+#define ACME_DEACTIVATE_JSON STR("{\"status\":\"deactivated\"}")
+#define ACME_CHALLENGE_READY_JSON STR("{}")
 enum rc acme_new_account_encode(struct arena *a, const struct acme_new_account *x, struct str *out) MUST_USE;
 enum rc acme_new_order_encode(struct arena *a, const struct acme_new_order *x, struct str *out) MUST_USE;
 enum rc acme_finalize_encode(struct arena *a, struct bytes csr, struct str *out) MUST_USE;
+/* reason < 0: none is given. */
 enum rc acme_revoke_encode(struct arena *a, struct bytes cert, int reason, struct str *out) MUST_USE;
 enum rc acme_key_change_encode(struct arena *a, struct str account_url, const struct pubkey *old_key,
 			       struct str *out) MUST_USE;
