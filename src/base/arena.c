@@ -56,8 +56,9 @@ void arena_done(struct arena *a)
 void *arena_alloc_block(struct arena *a, size_t len)
 {
 	size_t take = (len + (ARENA_ALIGN - 1)) & ~(size_t)(ARENA_ALIGN - 1);
-	bool own = len > ARENA_BLOCK / 4;
-	size_t cap = own ? len : a->max < ARENA_BLOCK ? a->max : ARENA_BLOCK;
+	size_t ordinary = ARENA_BLOCK;
+	bool own = len > ordinary / 4 || ordinary == 0;
+	size_t cap = own ? len : a->max < ordinary ? a->max : ordinary;
 	struct arena_block *block = malloc(sizeof(*block) + cap);
 
 	if (!block)

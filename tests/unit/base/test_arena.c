@@ -73,7 +73,7 @@ static void test_arena_alloc__stops_at_the_maximum(void **state)
 		{ 1 << 20, (1 << 20) + 1, 1, false, true },
 		{ SIZE_MAX, SIZE_MAX, 1, false, true },
 		{ SIZE_MAX, SIZE_MAX - 15, 1, false, true },
-		{ SIZE_MAX, SIZE_MAX / 2 + 1, 1, false, true },
+		{ SIZE_MAX, SIZE_MAX / 2 + 17, 1, false, true },
 	};
 
 	(void)state;
