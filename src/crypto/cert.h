@@ -42,7 +42,9 @@ enum {
 
 /* Everything a certificate says. Times are inclusive ends (RFC 5280 §4.1.2.5). */
 struct tbs_spec {
-	struct bytes serial; /* positive, at most 20 octets, no leading zero octet but for the sign */
+	/* The octets of the INTEGER as they go into the certificate: positive, at most 20 octets, no
+	 * leading zero octet but for the sign. */
+	struct bytes serial;
 	enum sig_alg alg;
 	struct bytes issuer_dn; /* DER Name */
 	struct bytes subject_dn;
@@ -57,7 +59,9 @@ struct tbs_spec {
 	bool san_critical;         /* when the subject is empty (RFC 5280 §4.2.1.6) */
 	struct bytes authority_key_id; /* absent: none (self-signed root) */
 	struct str ocsp_url, ca_issuers_url, crl_url; /* absent: not in the certificate */
-	const struct name_subtree *permit; /* name constraints of a CA, critical */
+	/* Name constraints of a CA, critical. RFC 5280 §4.2.1.10 leaves a type without any subtree
+	 * free, so the types of {DNS, IPv4, IPv6} that the list does not have are excluded whole. */
+	const struct name_subtree *permit;
 	size_t permit_count;
 	bool must_staple;
 };
@@ -82,8 +86,16 @@ struct cert_info {
 	size_t san_count;
 	struct bytes subject_key_id, authority_key_id;
 	struct str subject_cn; /* absent if none */
+	bool must_staple;
 	struct name_subtree *permit;
 	size_t permit_count;
+	struct name_subtree *exclude; /* of others: what we build excludes only whole types */
+	size_t exclude_count;
+	unsigned critical;      /* set of EXT_* that are marked critical */
+	/* The first of each, absent if none; urls_other: there is more than one, or one of a kind
+	 * that is not http, or a distribution point with reasons or an issuer of its own. */
+	struct str ocsp_url, ca_issuers_url, crl_url;
+	bool urls_other;
 };
 /* For certificates of others too (intermediates, peers): unknown extensions are allowed and shown. */
 enum rc cert_parse(struct arena *a, struct bytes der, struct cert_info *out, struct fault *f) MUST_USE;
