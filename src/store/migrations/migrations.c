@@ -1,0 +1,7 @@
+/* migrations.c - the list of all migrations. */
+#include "store/migrations/migrations.h"
+
+const struct store_migration *const STORE_MIGRATIONS[] = {
+	&MIGRATION_0001_FIRST,
+	NULL,
+};
