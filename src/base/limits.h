@@ -38,5 +38,7 @@
 #define LIMIT_SIGNER_MESSAGE (48 * 1024)
 #define LIMIT_REQUEST_ARENA (1024 * 1024)
 #define LIMIT_SETTINGS_BYTES (4 * 1024 * 1024)
+#define LIMIT_SETTINGS_DEPTH 16           /* nested mappings and lists */
+#define LIMIT_SETTINGS_ERRORS 100         /* reported in one run */
 
 #endif

@@ -41,7 +41,8 @@ struct setting {
 	const char *name;
 	enum setting_type type;
 	size_t offset;
-	const char *fallback; /* default as text; NULL: stays zeroed (absent) */
+	const char *fallback; /* default as text, a STR_LIST's separated by spaces; NULL: stays
+				 zeroed (absent). A MAP that is absent has its children's. */
 	bool required;
 	int64_t min, max;             /* INT, DURATION; both 0: no range */
 	const char *const *values;    /* ENUM, NULL-terminated */
@@ -54,7 +55,8 @@ struct setting {
 	enum rc (*check)(struct str value, struct fault *f);
 };
 
-/* One error: "assay.yaml:12:3: zones[0].challenge: unknown key; did you mean \"challenges\"?" */
+/* Errors have their place, and the file's are sorted by it. At most LIMIT_SETTINGS_ERRORS.
+ * One error: "assay.yaml:12:3: zones[0].challenge: unknown key; did you mean \"challenges\"?" */
 struct setting_error {
 	unsigned line, column;
 	char *text; /* in the arena, complete sentence with file and place */
@@ -64,11 +66,14 @@ struct setting_errors {
 	size_t count;
 };
 
-/* Fills out (zeroed first, then defaults) from YAML text; strings live in the arena. RC_INVALID:
- * errors has at least one (in the arena), sorted by line. file is only for the messages. */
+/* Fills out (each row's field zeroed first, then defaults) from YAML text; strings live in the
+ * arena, which needs some four times the text. RC_INVALID: errors has at least one (in the arena),
+ * sorted by line. RC_NOMEM: the arena is too small. After an error out is not to be used. file is
+ * only for the messages. Thread-safe: the table is only read. */
 enum rc settings_read(struct arena *a, struct str yaml, const char *file, const struct setting *rows,
 		      void *out, struct setting_errors *errors) MUST_USE;
-/* Adds an error found later by a semantic check to the list. */
+/* Adds an error found later by a semantic check to the list, at its place. The list is never empty
+ * afterwards, even when memory is exhausted. */
 void settings_add_error(struct arena *a, struct setting_errors *errors, const char *file,
 			unsigned line, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The table as Markdown for the manual. */
