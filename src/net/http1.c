@@ -165,6 +165,11 @@ bool http1_parser_in_request(const struct http1_parser *p)
 	return p->state != START;
 }
 
+bool http1_parser_in_body(const struct http1_parser *p)
+{
+	return p->state > HEADERS;
+}
+
 static bool fail(struct http1_parser *p, int status, const char *why)
 {
 	p->state = FAILED;

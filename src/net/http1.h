@@ -51,5 +51,7 @@ enum http1_result http1_feed(struct http1_parser *p, struct bytes in, size_t *us
 void http1_parser_next(struct http1_parser *p);
 /* Has anything of a request arrived? (for the idle timeout) */
 bool http1_parser_in_request(const struct http1_parser *p);
+/* Is the header complete? (for its own deadline) */
+bool http1_parser_in_body(const struct http1_parser *p);
 
 #endif
