@@ -3,6 +3,14 @@
 
 #include <idn2.h>
 
+/* RFC 5891 §4.2.3.1; libidn2 leaves this one to its callers. */
+static bool has_bad_hyphen(const char *unicode)
+{
+	size_t len = strlen(unicode);
+
+	return len == 0 || unicode[0] == '-' || unicode[len - 1] == '-';
+}
+
 enum rc idna_check_a_label(struct str label)
 {
 	char text[64], *unicode = NULL, *back = NULL;
@@ -18,7 +26,8 @@ enum rc idna_check_a_label(struct str label)
 	if (rc == IDN2_OK)
 		rc = idn2_to_ascii_8z(unicode, &back, IDN2_NO_TR46);
 	if (rc == IDN2_OK)
-		same = strcmp(back, text) == 0 && strcmp(unicode, text) != 0;
+		same = strcmp(back, text) == 0 && strcmp(unicode, text) != 0 &&
+		       !has_bad_hyphen(unicode);
 	idn2_free(unicode);
 	idn2_free(back);
 	if (rc == IDN2_MALLOC)
