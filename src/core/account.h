@@ -1,0 +1,48 @@
+/* account.h - accounts (RFC 8555 §7.1.2, §7.3). */
+#ifndef ASSAY_CORE_ACCOUNT_H
+#define ASSAY_CORE_ACCOUNT_H
+
+#include "acme/objects.h"
+#include "core/core.h"
+
+/* An account that signed a request, from the cache: immutable, counted. */
+struct account {
+	int refs;
+	struct id id;
+	int64_t version;
+	int64_t status;
+	struct str directory; /* in the same block */
+	struct pubkey *key;
+	char thumbprint[44];
+};
+void account_unref(struct account *a);
+
+enum rc account_cache_new(unsigned max, struct account_cache **out) MUST_USE;
+void account_cache_free(struct account_cache *c);
+/* Forget it: after a change is durable. */
+void account_cache_drop(struct account_cache *c, struct id id);
+
+/* For request authentication: accountDoesNotExist when there is none (or it belongs to another
+ * directory), unauthorized when it is deactivated or revoked (RFC 8555 §7.3.6). */
+enum rc account_authenticate(struct context *c, struct str directory, struct id id,
+			     struct account **out, struct fault *f) MUST_USE;
+enum rc account_get(struct context *c, struct id id, struct account_record *out,
+		    struct fault *f) MUST_USE;
+enum rc account_find_by_key(struct context *c, struct str directory, const struct pubkey *key,
+			    struct account_record *out) MUST_USE;
+
+/* newAccount (RFC 8555 §7.3): an existing key gives its account and *out_created false. */
+enum rc account_create(struct context *c, const struct directory *d, const struct pubkey *key,
+		       const struct acme_new_account *body, struct str peer,
+		       struct account_record *out, bool *out_created, struct fault *f) MUST_USE;
+/* Update or deactivation (RFC 8555 §7.3.2, §7.3.6). */
+enum rc account_update(struct context *c, struct account_record *account,
+		       const struct acme_new_account *body, struct fault *f) MUST_USE;
+/* keyChange (RFC 8555 §7.3.5), after both signatures have been verified. RC_CONFLICT with
+ * PROBLEM_CONFLICT and *out_owner: the new key belongs to another account. */
+enum rc account_change_key(struct context *c, struct account_record *account,
+			   const struct pubkey *new_key, struct id *out_owner, struct fault *f) MUST_USE;
+enum rc account_deactivate(struct context *c, struct account_record *account) MUST_USE;
+const char *account_status_name(int64_t status);
+
+#endif

@@ -1,0 +1,146 @@
+/* config.h - the settings file /etc/assay/assay.yaml as structs: one snapshot, const once loaded,
+ * counted and swapped whole on reload. The table of settings (name, type, default, range, unit) is in
+ * config.c; the manual docs/configuration.md is printed from it. */
+#ifndef ASSAY_CORE_CONFIG_H
+#define ASSAY_CORE_CONFIG_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "issuer/issuer.h"
+#include "net/addr.h"
+#include "settings/schema.h"
+
+struct config_authority {
+	struct str name;
+	struct str key;        /* "file:PATH" */
+	struct str passphrase; /* "file:PATH", "credential:NAME", absent */
+	struct str chain;      /* PEM file, issuing certificate first */
+	struct setting_strs alternates;
+	struct setting_strs permit;
+	struct str ocsp_url, ca_issuers_url, crl_url;
+};
+
+struct config_profile {
+	struct str name, description;
+	int64_t lifetime_s, max_lifetime_s, backdate_s;
+	struct setting_strs usages; /* "server", "client" */
+	bool subject_cn, must_staple;
+	struct setting_strs keys;
+};
+
+struct config_directory {
+	struct str name;
+	struct str issuer;  /* name of an authority */
+	struct str prefix;  /* "/acme" for the one named default, "/acme/NAME" for others */
+	struct setting_strs profiles;
+	struct str terms, website;
+	struct setting_strs caa_identities;
+};
+
+struct config_zone {
+	struct setting_strs names; /* "*.lab.internal", "nas.lan", "10.0.0.0/8", "*" */
+	struct setting_strs challenges;
+	struct setting_strs targets, deny_targets; /* prefixes that validation may dial */
+	int preset;                /* enum addr_preset */
+	struct str resolver;       /* absent: the system's */
+	int caa;                   /* off, report, enforce */
+};
+
+/* As read: strings and numbers. */
+struct config_file {
+	struct str name, public_url;
+	struct setting_strs hosts;
+	struct {
+		struct setting_strs acme, http, admin;
+	} listen;
+	struct str store;
+	struct setting_items authorities, profiles, directories, zones;
+	struct {
+		int64_t http01_port, https_port, tls_alpn01_port, attempts, deadline_s, first_retry_s;
+	} validation;
+	struct {
+		int64_t nonce_s, order_s, authorization_s, unused_account_s, finished_order_s;
+	} lifetimes;
+	struct {
+		int level, format;
+	} log;
+	struct {
+		struct str program, journal;
+		int64_t per_minute;
+	} signer;
+	int64_t threads;
+};
+
+/* --- ready to use --- */
+
+enum caa_mode { CAA_OFF, CAA_REPORT, CAA_ENFORCE };
+
+/* What a zone ties together (DESIGN: zones). The most specific match wins; no zone, no certificate. */
+struct zone {
+	struct str pattern_text; /* all names, for messages */
+	struct zone_pattern {
+		bool any;          /* "*" */
+		bool below;        /* "*.lab.internal": names below, any depth; and wildcards there */
+		struct str dns;    /* lower case; absent for prefixes */
+		struct prefix net; /* addresses */
+	} *patterns;
+	size_t pattern_count;
+	int64_t challenges; /* set of CHALLENGE_* */
+	struct addr_policy targets;
+	struct addr *resolvers;
+	size_t resolver_count;
+	enum caa_mode caa;
+	size_t number; /* position in the config: names its resolver */
+};
+
+struct directory {
+	struct str name, prefix;
+	const struct authority *authority;
+	const struct profile **profiles; /* first is the default */
+	size_t profile_count;
+	struct str terms, website;
+	struct str *caa_identities;
+	size_t caa_identity_count;
+};
+
+struct config {
+	struct arena arena; /* owns everything here */
+	int refs;           /* atomic */
+	struct str file;
+	struct config_file raw;
+	struct str base_url;   /* "https://host[:port]", without trailing slash */
+	struct str *hosts;     /* Host values that are ours */
+	size_t host_count;
+	struct authority *authorities;
+	size_t authority_count;
+	struct profile *profiles; /* built-in ones first, a file's of the same name replace them */
+	size_t profile_count;
+	struct directory *directories;
+	size_t directory_count;
+	struct zone *zones;
+	size_t zone_count;
+	bool strict_trainer; /* assay dev --strict */
+};
+
+/* Reads and checks everything, certificates included. RC_INVALID: errors lists all that is wrong
+ * (memory in a). */
+enum rc config_load(struct arena *a, const char *file, struct config **out,
+		    struct setting_errors *errors) MUST_USE;
+enum rc config_from_text(struct arena *a, struct str yaml, const char *file, struct config **out,
+			 struct setting_errors *errors) MUST_USE;
+struct config *config_ref(struct config *c);
+void config_unref(struct config *c);
+/* The reference manual of the file, Markdown. */
+void config_manual(struct buf *out);
+
+const struct directory *config_directory(const struct config *c, struct str name);
+const struct authority *config_authority(const struct config *c, struct str name);
+const struct profile *config_profile(const struct config *c, struct str name);
+/* NULL: no zone covers it. */
+const struct zone *config_zone(const struct config *c, const struct identifier *id);
+
+/* What the signer process may sign: the same settings as its law (signer/signer_config.h). */
+enum rc config_signer_law(const struct config *c, struct buf *out) MUST_USE;
+
+#endif

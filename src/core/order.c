@@ -1,0 +1,558 @@
+/* order.c - THE ORDER LIFECYCLE (RFC 8555 §7.1.6, §7.4). Every change of an order's state is one
+ * function here, and nowhere else; the ACME endpoints, the operator's tools and the jobs call them.
+ *
+ *     newOrder
+ *        |  order_create
+ *        v
+ *     pending --------------+      stored "pending"; which of the two it is follows from
+ *        | all authorizations     its authorizations each time it is looked at (order_derive),
+ *        | "valid"            |     so no two validations can race to set it
+ *        v                    |
+ *     ready ----------------+
+ *        |  order_finalize    |  an authorization "invalid", "expired", "deactivated", "revoked",
+ *        |  serial, TBS and   |  or the order's own expiry
+ *        |  job recorded      |
+ *        v                    |
+ *     processing ------------+  order_failed: the issuer refused for good
+ *        |  order_issued      |
+ *        v                    v
+ *      valid               invalid
+ *
+ * Record before signing (docs/ARCHITECTURE.md): the claim - serial and TBS - is durable before the
+ * signer is asked; the certificate is durable before the client hears of it. The claim is one
+ * conditional write on the order's version: of twenty concurrent finalizes one wins, the others read
+ * again and find it processing. */
+#include "core/order.h"
+
+#include "acme/problem.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/limits.h"
+#include "core/cert.h"
+#include "core/jobs.h"
+#include "crypto/digest.h"
+
+const char *order_state_name(enum order_state s)
+{
+	static const char *const names[] = {
+		[ORDER_STATE_PENDING] = "pending", [ORDER_STATE_READY] = "ready",
+		[ORDER_STATE_PROCESSING] = "processing", [ORDER_STATE_VALID] = "valid",
+		[ORDER_STATE_INVALID] = "invalid",
+	};
+
+	return names[s];
+}
+
+/* --- newOrder --- */
+
+/* The profile the client named, or the directory's first (draft-ietf-acme-profiles §4). */
+static enum rc choose_profile(const struct directory *d, struct str wanted, const struct profile **out,
+			      struct fault *f)
+{
+	if (!wanted.p) {
+		*out = d->profiles[0];
+		return RC_OK;
+	}
+	for (size_t i = 0; i < d->profile_count; i++) {
+		if (str_eq(d->profiles[i]->name, wanted)) {
+			*out = d->profiles[i];
+			return RC_OK;
+		}
+	}
+	return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE,
+			 "policy: this directory has no profile \"%.*s\"; the directory's meta lists those it has",
+			 STR_ARG(wanted));
+}
+
+/* RFC 8555 §7.4: the server may refuse dates it does not honour; ours must fit the profile. */
+static enum rc check_dates(const struct acme_new_order *body, const struct profile *p, int64_t now,
+			   struct fault *f)
+{
+	int64_t from = body->not_before ? body->not_before : now;
+
+	if (body->not_before && body->not_before < now - p->backdate_s - 60)
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "RFC 8555 §7.4: notBefore is in the past; leave it out to start now");
+	if (body->not_after && body->not_after <= from)
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "RFC 8555 §7.4: notAfter is not after notBefore");
+	if (body->not_after && body->not_after - from > p->max_lifetime_s)
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "policy: notAfter asks for more than the %lld s that profile \"%.*s\" allows",
+				 (long long)p->max_lifetime_s, STR_ARG(p->name));
+	if (body->not_before > now + p->max_lifetime_s)
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "policy: notBefore is too far in the future");
+	return RC_OK;
+}
+
+/* One authorization for each identifier; all that are refused are reported together
+ * (RFC 8555 §6.7.1). */
+static enum rc authorize_all(struct context *c, const struct account *account,
+			     const struct acme_new_order *body, struct id *authzs, struct fault *f)
+{
+	struct fault refused = { 0 };
+	size_t bad = 0;
+
+	for (size_t i = 0; i < body->identifier_count; i++) {
+		const struct identifier *id = &body->identifiers[i];
+		AUTO(fault) struct fault one = { 0 };
+		enum rc rc = authz_for_identifier(c, account, id, &authzs[i], &one);
+
+		if (rc == RC_OK)
+			continue;
+		if (one.problem == PROBLEM_NONE || rc == RC_NOMEM || rc == RC_IO) {
+			fault_done(&refused);
+			return fault_set(f, rc, PROBLEM_SERVER_INTERNAL, "the authorization could not be made");
+		}
+		if (bad++ == 0)
+			(void)fault_set(&refused, rc, one.problem, "%s", one.detail);
+		fault_add_sub(&refused, one.problem, identifier_type_name(id->type), id->shown, "%s",
+			      one.detail);
+	}
+	if (bad == 0)
+		return RC_OK;
+	if (f)
+		*f = refused;
+	else
+		fault_done(&refused);
+	return RC_DENIED;
+}
+
+enum rc order_create(struct context *c, const struct directory *d, const struct account *account,
+		     const struct acme_new_order *body, struct order *out, struct fault *f)
+{
+	const struct profile *profile;
+	struct order_record r = { .id = id_new() };
+	uint8_t hash[32];
+	struct id *authzs;
+	enum rc rc;
+
+	rc = choose_profile(d, body->profile, &profile, f);
+	if (rc == RC_OK)
+		rc = check_dates(body, profile, c->now, f);
+	if (rc != RC_OK)
+		return rc;
+	authzs = arena_array(c->arena, body->identifier_count, sizeof(*authzs));
+	if (!authzs)
+		return RC_NOMEM;
+	rc = authorize_all(c, account, body, authzs, f);
+	if (rc != RC_OK)
+		return rc;
+
+	profile_hash(profile, hash);
+	r.account = account->id;
+	r.directory = d->name;
+	r.status = ORDER_PENDING;
+	r.authzs = bytes_of(authzs, body->identifier_count * sizeof(*authzs));
+	r.profile = profile->name;
+	r.profile_hash = bytes_of(hash, sizeof(hash));
+	r.not_before = body->not_before;
+	r.not_after = body->not_after;
+	r.created_at = c->now;
+	r.expires_at = c->now + c->config->raw.lifetimes.order_s;
+	r.replaces = body->replaces;
+	rc = identifiers_to_text(c->arena, body->identifiers, body->identifier_count, &r.identifiers);
+	if (rc == RC_OK)
+		rc = tx_insert(c->tx, &ORDERS, &r);
+	if (rc == RC_OK)
+		rc = audit_add(c, "order.create", id_str(c->arena, r.id), "%.*s", STR_ARG(r.identifiers));
+	if (rc != RC_OK)
+		return rc;
+
+	r.profile_hash = arena_bytes(c->arena, r.profile_hash);
+	*out = (struct order){
+		.record = r,
+		.identifiers = body->identifiers,
+		.identifier_count = body->identifier_count,
+		.authzs = authzs,
+		.authz_count = body->identifier_count,
+		.state = ORDER_STATE_PENDING,
+	};
+	return RC_OK;
+}
+
+/* --- reading --- */
+
+/* Why an authorization takes its order along. */
+static enum rc authz_blame(struct context *c, const struct authz_record *z, enum authz_state state,
+			   struct str *out)
+{
+	AUTO(fault) struct fault f = { 0 };
+
+	if (state == AUTHZ_STATE_INVALID && z->error.p) {
+		*out = z->error;
+		return RC_OK;
+	}
+	(void)fault_set(&f, RC_DENIED, PROBLEM_UNAUTHORIZED,
+			"RFC 8555 §7.1.6: the authorization for %.*s is %s; make a new order",
+			STR_ARG(z->identifier), authz_state_name(state));
+	return fault_to_json(c->arena, &f, NULL, out);
+}
+
+/* The state of an order that is stored as pending, from its authorizations. */
+static enum rc order_derive(struct context *c, struct order *o)
+{
+	size_t valid = 0;
+	enum rc rc;
+
+	for (size_t i = 0; i < o->authz_count; i++) {
+		struct authz_record z;
+		enum authz_state state;
+
+		rc = authz_load(c, o->authzs[i], &z);
+		if (rc == RC_NOTFOUND) { /* swept: it had expired */
+			z = (struct authz_record){ .identifier = STR("an identifier") };
+			state = AUTHZ_STATE_EXPIRED;
+		} else if (rc != RC_OK) {
+			return rc;
+		} else {
+			state = authz_state(&z, c->now);
+		}
+		if (state == AUTHZ_STATE_VALID) {
+			valid++;
+		} else if (state != AUTHZ_STATE_PENDING) {
+			o->state = ORDER_STATE_INVALID;
+			return authz_blame(c, &z, state, &o->error);
+		}
+	}
+	if (o->record.expires_at <= c->now) {
+		AUTO(fault) struct fault f = { 0 };
+
+		(void)fault_set(&f, RC_DENIED, PROBLEM_MALFORMED,
+				"RFC 8555 §7.1.6: the order expired before it was finalized; make a new one");
+		o->state = ORDER_STATE_INVALID;
+		return fault_to_json(c->arena, &f, NULL, &o->error);
+	}
+	o->state = valid == o->authz_count ? ORDER_STATE_READY : ORDER_STATE_PENDING;
+	return RC_OK;
+}
+
+static enum rc order_open(struct context *c, struct order *o)
+{
+	enum rc rc;
+
+	rc = identifiers_from_text(c->arena, o->record.identifiers, &o->identifiers, &o->identifier_count);
+	if (rc != RC_OK)
+		return rc;
+	o->authz_count = o->record.authzs.len / ID_LEN;
+	/* An order of the operator has no account and no authorizations; any other has one for each
+	 * identifier. NULL never means allowed (TRUST §2d 1). */
+	if (o->record.authzs.len % ID_LEN != 0 ||
+	    o->authz_count != (id_is_zero(o->record.account) ? 0 : o->identifier_count))
+		return RC_INTERNAL;
+	o->authzs = arena_array(c->arena, o->authz_count + 1, sizeof(*o->authzs));
+	if (!o->authzs)
+		return RC_NOMEM;
+	if (o->authz_count)
+		memcpy(o->authzs, o->record.authzs.p, o->record.authzs.len);
+
+	switch ((enum order_status)o->record.status) {
+	case ORDER_PENDING:
+		return order_derive(c, o);
+	case ORDER_PROCESSING:
+		o->state = ORDER_STATE_PROCESSING;
+		return RC_OK;
+	case ORDER_VALID:
+		o->state = ORDER_STATE_VALID;
+		return RC_OK;
+	case ORDER_INVALID:
+		o->state = ORDER_STATE_INVALID;
+		o->error = o->record.error;
+		return RC_OK;
+	}
+	return RC_INTERNAL;
+}
+
+enum rc order_load(struct context *c, struct id id, struct order *out, struct fault *f)
+{
+	struct order_record key = { .id = id };
+	struct order o = { 0 };
+	enum rc rc;
+
+	rc = store_get(c->read, &ORDERS, STORE_PRIMARY, &key, c->arena, &o.record);
+	if (rc == RC_NOTFOUND)
+		return fault_set(f, rc, PROBLEM_NOT_FOUND, "there is no such order");
+	if (rc == RC_OK)
+		rc = order_open(c, &o);
+	if (rc == RC_OK)
+		*out = o;
+	return rc;
+}
+
+enum rc order_load_for(struct context *c, const struct account *account, struct id id,
+		       struct order *out, struct fault *f)
+{
+	enum rc rc = order_load(c, id, out, f);
+
+	/* RFC 8555 §10.5: who may not see it learns nothing, not even that it exists. */
+	if (rc == RC_OK && !id_eq(out->record.account, account->id))
+		rc = fault_set(f, RC_NOTFOUND, PROBLEM_NOT_FOUND, "there is no such order");
+	return rc;
+}
+
+/* --- finalize --- */
+
+static enum rc csr_names_contain(struct arena *a, const struct order *o, const struct san *san,
+				 bool *seen, struct fault *f)
+{
+	struct identifier id;
+	enum rc rc = identifier_from_san(a, san, &id, f);
+
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < o->identifier_count; i++) {
+		if (identifier_eq(&o->identifiers[i], &id)) {
+			seen[i] = true;
+			return RC_OK;
+		}
+	}
+	return fault_set(f, RC_INVALID, PROBLEM_BAD_CSR, "RFC 8555 §7.4: the CSR names %s%.*s, the order does not",
+			 id.wildcard ? "*." : "", STR_ARG(id.value));
+}
+
+/* RFC 8555 §7.4: the CSR asks for exactly the identifiers of the order; a name may stand in the
+ * common name, the alternative names, or both (FIELD Q10). */
+static enum rc check_csr_names(struct arena *a, const struct order *o, const struct csr *csr, struct fault *f)
+{
+	bool *seen = arena_array(a, o->identifier_count, sizeof(*seen));
+	enum rc rc = RC_OK;
+
+	if (!seen)
+		return RC_NOMEM;
+	for (size_t i = 0; rc == RC_OK && i < csr->san_count; i++)
+		rc = csr_names_contain(a, o, &csr->sans[i], seen, f);
+	if (rc == RC_OK && csr->cn.p) {
+		struct san cn = { .type = SAN_DNS, .value = str_bytes(csr->cn) };
+		struct identifier ip;
+
+		if (identifier_parse(a, STR("ip"), csr->cn, &ip, NULL) == RC_OK)
+			rc = identifier_san(a, &ip, &cn);
+		if (rc == RC_OK)
+			rc = csr_names_contain(a, o, &cn, seen, f);
+	}
+	for (size_t i = 0; rc == RC_OK && i < o->identifier_count; i++) {
+		if (!seen[i])
+			rc = fault_set(f, RC_INVALID, PROBLEM_BAD_CSR,
+				       "RFC 8555 §7.4: the order has %.*s, the CSR does not name it",
+				       STR_ARG(o->identifiers[i].shown));
+	}
+	return rc;
+}
+
+/* The profile as it was pinned at newOrder (TRUST V29). */
+static enum rc pinned_profile(struct context *c, const struct order *o, const struct profile **out,
+			      struct fault *f)
+{
+	const struct profile *p = config_profile(c->config, o->record.profile);
+	uint8_t hash[32];
+
+	if (p) {
+		profile_hash(p, hash);
+		if (bytes_eq(o->record.profile_hash, bytes_of(hash, sizeof(hash)))) {
+			*out = p;
+			return RC_OK;
+		}
+	}
+	return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE,
+			 "policy: profile \"%.*s\" was changed after the order was made; make a new order",
+			 STR_ARG(o->record.profile));
+}
+
+static enum rc check_csr(struct context *c, struct order *o, const struct account *account,
+			 struct bytes der, const struct profile *profile, struct csr *csr, struct fault *f)
+{
+	enum rc rc = csr_parse(c->arena, der, csr, f);
+
+	if (rc == RC_OK && pubkey_eq(csr->key, account->key))
+		rc = fault_set(f, RC_INVALID, PROBLEM_BAD_CSR,
+			       "RFC 8555 §11.1: the account key must not be the certificate's key; make another");
+	if (rc == RC_OK)
+		rc = profile_check_key(profile, csr->key, f);
+	if (rc == RC_OK)
+		rc = check_csr_names(c->arena, o, csr, f);
+	return rc;
+}
+
+/* Step (1) of the issuance protocol (TRUST §4): claim, audit and job in one transaction. */
+static enum rc order_claim(struct context *c, struct order *o, const struct issue_request *request,
+			   struct bytes csr_hash, struct fault *f)
+{
+	struct order_record *r = &o->record;
+	struct issue_claim claim;
+	enum rc rc;
+
+	rc = c->service->issuer->ops->prepare(c->service->issuer, request, c->arena, &claim, f);
+	if (rc != RC_OK)
+		return rc;
+	r->status = ORDER_PROCESSING;
+	r->csr_hash = csr_hash;
+	r->authority = request->authority->name;
+	r->serial = claim.serial;
+	r->claim = claim.claim;
+	rc = tx_update(c->tx, &ORDERS, r,
+		       1u << ORDER_COL_STATUS | 1u << ORDER_COL_CSR_HASH | 1u << ORDER_COL_AUTHORITY | 1u << ORDER_COL_SERIAL |
+			       1u << ORDER_COL_CLAIM);
+	if (rc == RC_OK)
+		rc = job_add(c, JOB_ISSUE, r->id, 0);
+	if (rc == RC_OK)
+		o->state = ORDER_STATE_PROCESSING;
+	return rc;
+}
+
+enum rc order_finalize(struct context *c, struct order *order, const struct account *account,
+		       struct bytes csr_der, struct fault *f)
+{
+	const struct directory *d = config_directory(c->config, order->record.directory);
+	AUTO(csr) struct csr csr = { 0 };
+	struct issue_request request;
+	const struct profile *profile;
+	uint8_t *hash;
+	enum rc rc;
+
+	hash = arena_alloc(c->arena, SHA256_LEN);
+	if (!hash)
+		return RC_NOMEM;
+	sha256(csr_der, hash);
+	if (order->state == ORDER_STATE_PROCESSING || order->state == ORDER_STATE_VALID) {
+		if (bytes_eq(order->record.csr_hash, bytes_of(hash, SHA256_LEN)))
+			return RC_OK; /* the same request again: FortiGate polls this way */
+		return fault_set(f, RC_DENIED, PROBLEM_ORDER_NOT_READY,
+				 "RFC 8555 §7.4: the order was already finalized with another CSR");
+	}
+	if (order->state != ORDER_STATE_READY)
+		return fault_set(f, RC_DENIED, PROBLEM_ORDER_NOT_READY,
+				 "RFC 8555 §7.4: the order is \"%s\", it must be \"ready\"; %s",
+				 order_state_name(order->state),
+				 order->state == ORDER_STATE_PENDING ? "complete its authorizations first"
+								     : "make a new order");
+	if (!d)
+		return fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED, "policy: the order's directory is gone");
+	rc = pinned_profile(c, order, &profile, f);
+	if (rc == RC_OK)
+		rc = check_csr(c, order, account, csr_der, profile, &csr, f);
+	if (rc != RC_OK)
+		return rc;
+	request = (struct issue_request){
+		.authority = d->authority,
+		.profile = profile,
+		.identifiers = order->identifiers,
+		.identifier_count = order->identifier_count,
+		.csr = &csr,
+		.not_before = order->record.not_before,
+		.not_after = order->record.not_after,
+	};
+	return order_claim(c, order, &request, bytes_of(hash, SHA256_LEN), f);
+}
+
+/* --- the operator's own certificates --- */
+
+enum rc order_create_direct(struct context *c, const struct direct_request *d, struct order *out,
+			    struct fault *f)
+{
+	struct issue_request request = {
+		.authority = d->authority,
+		.profile = d->profile,
+		.identifiers = d->identifiers,
+		.identifier_count = d->identifier_count,
+		.csr = d->csr,
+		.not_before = d->not_before,
+		.not_after = d->not_after,
+	};
+	struct order o = { .identifiers = d->identifiers, .identifier_count = d->identifier_count };
+	struct order_record *r = &o.record;
+	uint8_t *hash = arena_alloc(c->arena, SHA256_LEN);
+	struct issue_claim claim;
+	enum rc rc;
+
+	if (!hash)
+		return RC_NOMEM;
+	rc = profile_check_key(d->profile, d->csr->key, f);
+	if (rc == RC_OK)
+		rc = check_csr_names(c->arena, &o, d->csr, f);
+	if (rc == RC_OK)
+		rc = c->service->issuer->ops->prepare(c->service->issuer, &request, c->arena, &claim, f);
+	if (rc == RC_OK)
+		rc = identifiers_to_text(c->arena, d->identifiers, d->identifier_count, &r->identifiers);
+	if (rc != RC_OK)
+		return rc;
+	profile_hash(d->profile, hash);
+	r->id = id_new();
+	r->status = ORDER_PROCESSING;
+	r->profile = d->profile->name;
+	r->profile_hash = bytes_of(hash, SHA256_LEN);
+	r->created_at = c->now;
+	r->expires_at = c->now + c->config->raw.lifetimes.order_s;
+	r->authority = d->authority->name;
+	r->serial = claim.serial;
+	r->claim = claim.claim;
+	rc = tx_insert(c->tx, &ORDERS, r);
+	if (rc == RC_OK)
+		rc = job_add(c, JOB_ISSUE, r->id, 0);
+	if (rc == RC_OK)
+		rc = audit_add(c, "order.direct", id_str(c->arena, r->id), "%.*s", STR_ARG(r->identifiers));
+	if (rc != RC_OK)
+		return rc;
+	o.state = ORDER_STATE_PROCESSING;
+	*out = o;
+	return RC_OK;
+}
+
+/* --- the issuer's answer --- */
+
+enum rc order_issued(struct context *c, struct order *order, struct bytes certificate)
+{
+	struct order_record *r = &order->record;
+	struct cert_record cert;
+	struct str names;
+	enum rc rc;
+
+	if (r->status != ORDER_PROCESSING)
+		return RC_CONFLICT;
+	rc = identifiers_canonical_text(c->arena, order->identifiers, order->identifier_count, &names);
+	if (rc == RC_OK)
+		rc = cert_record_new(c, r->authority, r->profile, certificate, names, &cert);
+	if (rc != RC_OK)
+		return rc;
+	/* The certificate is the one that was claimed, or it is not recorded under this order. */
+	if (!bytes_eq(cert.serial, r->serial))
+		return RC_INTERNAL;
+	cert.account = r->account;
+	cert.order = r->id;
+	r->status = ORDER_VALID;
+	r->certificate = r->serial;
+	r->claim = (struct bytes){ 0 }; /* the certificate holds it now */
+	rc = tx_insert(c->tx, &CERTS, &cert);
+	if (rc == RC_OK)
+		rc = tx_update(c->tx, &ORDERS, r, 1u << ORDER_COL_STATUS | 1u << ORDER_COL_CERTIFICATE | 1u << ORDER_COL_CLAIM);
+	if (rc == RC_OK) {
+		char *serial = arena_alloc(c->arena, 2 * cert.serial.len + 1);
+
+		if (!serial)
+			return RC_NOMEM;
+		hex_encode(cert.serial, serial);
+		rc = audit_add(c, "cert.issue", str_of(serial), "order=%.*s names=%.*s",
+			       STR_ARG(id_str(c->arena, r->id)), STR_ARG(r->identifiers));
+	}
+	if (rc == RC_OK)
+		order->state = ORDER_STATE_VALID;
+	return rc;
+}
+
+enum rc order_failed(struct context *c, struct order *order, const struct fault *why)
+{
+	struct order_record *r = &order->record;
+	enum rc rc;
+
+	if (r->status != ORDER_PROCESSING)
+		return RC_CONFLICT;
+	r->status = ORDER_INVALID;
+	rc = fault_to_json(c->arena, why, NULL, &r->error);
+	if (rc == RC_OK)
+		rc = tx_update(c->tx, &ORDERS, r, 1u << ORDER_COL_STATUS | 1u << ORDER_COL_ERROR);
+	if (rc == RC_OK)
+		rc = audit_add(c, "order.fail", id_str(c->arena, r->id), "%s", why->detail);
+	if (rc == RC_OK)
+		order->state = ORDER_STATE_INVALID;
+	return rc;
+}
