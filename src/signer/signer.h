@@ -3,13 +3,15 @@
  * signer journals all that wait with one fsync and answers each.
  * The signer process is the program assay-signer (src/signer/main.c): it is started before any
  * network input is read, gets its law on standard input (signer_config.h) and one end of a
- * SOCK_SEQPACKET pair, and keeps no other descriptor. It journals (serial, SHA-256 of the TBS)
- * durably before it signs, refuses a serial that it has seen with another TBS, and answers the same
- * request again with the same certificate's signature rules (TRUST §4, the issuance protocol). */
+ * SOCK_SEQPACKET pair, and keeps no other descriptor. It notes (serial, SHA-256 of the TBS) before
+ * it signs, makes that and the signature durable before it answers, refuses a serial that it has
+ * seen with another TBS, and answers the same request again with the same signature (journal.c;
+ * TRUST §4, the issuance protocol). */
 #ifndef ASSAY_SIGNER_SIGNER_H
 #define ASSAY_SIGNER_SIGNER_H
 
 #include "base/arena.h"
+#include "base/auto.h"
 #include "base/fault.h"
 #include "crypto/cert.h"
 #include "net/loop.h"
@@ -25,7 +27,10 @@ struct signer_options {
 };
 /* Starts the process (posix_spawn: call before threads or sandbox) and waits for its hello. */
 enum rc signer_start(const struct signer_options *o, struct signer **out, struct fault *f) MUST_USE;
+/* Ends the process and waits for it. Requests still waiting are forgotten: done is not called. Not
+ * from within done. */
 void signer_free(struct signer *s);
+AUTO_PTR_DEFINE(signer);
 /* The process id of the signer's monitor; it restarts the worker when that dies. */
 int signer_pid(const struct signer *s);
 
@@ -33,7 +38,10 @@ typedef void (*signer_done_fn)(void *arg, enum rc rc, struct bytes signature, co
 
 /* Asks for a signature over tbs by the authority's key. profile names the law that applies.
  * done runs once on the loop's thread, never from within the call: RC_OK, RC_DENIED (the law
- * forbids it; f says which rule), RC_CONFLICT (serial seen with another TBS), RC_UNAVAILABLE. */
+ * forbids it; f says which rule), RC_CONFLICT (serial seen with another TBS), RC_LIMIT (the
+ * signer's own cap of signatures in a minute), RC_UNAVAILABLE. signature is valid in the call.
+ * Asking itself may fail: RC_BUSY (max_waiting), RC_UNAVAILABLE (the process has ended for good),
+ * RC_INVALID (a name or a TBS that no message can carry); then done is not called. */
 enum rc signer_sign(struct signer *s, struct str authority, struct str profile, struct bytes tbs,
 		    signer_done_fn done, void *arg) MUST_USE;
 /* Has this serial ever been journalled, and with which TBS? done: RC_OK with the 32-octet hash in

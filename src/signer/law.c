@@ -1,0 +1,199 @@
+/* law.c - loads the authorities and decides what they may sign (law.h). */
+#include "signer/law.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "crypto/pem.h"
+
+#define FILE_MAX (128 * 1024) /* a chain of certificates */
+
+static enum rc read_file(struct str path, struct buf *out, struct fault *f)
+{
+	char name[PATH_MAX], chunk[4096];
+	ssize_t n;
+	int fd;
+
+	if (path.len >= sizeof(name))
+		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL, "a path is too long");
+	memcpy(name, path.p, path.len);
+	name[path.len] = '\0';
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fault_set(f, RC_IO, PROBLEM_SERVER_INTERNAL, "%s: %s", name, strerror(errno));
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_ok(out))
+		buf_add(out, chunk, (size_t)n);
+	close(fd);
+	if (n < 0)
+		return fault_set(f, RC_IO, PROBLEM_SERVER_INTERNAL, "%s: cannot read it", name);
+	if (!buf_ok(out))
+		return fault_set(f, RC_LIMIT, PROBLEM_SERVER_INTERNAL, "%s: too large", name);
+	return RC_OK;
+}
+
+static enum rc load_certificate(struct arena *a, struct law_authority *l, struct fault *f)
+{
+	struct str path = l->config->certificate_file;
+	AUTO(buf) struct buf pem;
+	struct bytes *blocks;
+	size_t count;
+	enum rc rc;
+
+	buf_init(&pem, FILE_MAX);
+	if ((rc = read_file(path, &pem, f)) != RC_OK ||
+	    (rc = pem_read(a, buf_bytes(&pem), "CERTIFICATE", &blocks, &count, f)) != RC_OK)
+		return rc;
+	if (count == 0)
+		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL,
+				 "%.*s: no certificate in it", STR_ARG(path));
+	rc = cert_parse(a, blocks[0], &l->issuing, f);
+	if (rc != RC_OK)
+		return rc;
+	if (!l->issuing.ca || !(l->issuing.key_usage & KU_KEY_CERT_SIGN))
+		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL,
+				 "%.*s: RFC 5280 §4.2.1.3: not the certificate of an authority",
+				 STR_ARG(path));
+	if (l->issuing.subject_key_id.len == 0)
+		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL,
+				 "%.*s: RFC 5280 §4.2.1.2: it has no subject key identifier",
+				 STR_ARG(path));
+	return RC_OK;
+}
+
+static enum rc load_key(struct law_authority *l, struct fault *f)
+{
+	AUTO_PTR(signing_key) struct signing_key *key = NULL;
+	AUTO_PTR(pubkey) struct pubkey *certified = NULL;
+	static const uint8_t probe[] = "assay-signer";
+	uint8_t sig[SIG_MAX];
+	size_t sig_len;
+	enum rc rc;
+
+	if ((rc = signing_key_open(l->config->key_ref, l->config->passphrase_ref, &key, f)) !=
+		    RC_OK ||
+	    (rc = pubkey_from_spki(l->issuing.spki, &certified, f)) != RC_OK)
+		return rc;
+	if (!pubkey_eq(certified, key->ops->pubkey(key)))
+		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL,
+				 "authority %.*s: its key is not the one in its certificate",
+				 STR_ARG(l->config->name));
+	l->alg = key_x509_sig_alg(pubkey_type(certified));
+	rc = key->ops->sign(key, bytes_of(probe, sizeof(probe)), sig, &sig_len);
+	if (rc == RC_OK)
+		rc = pubkey_verify_x509(certified, l->alg, bytes_of(probe, sizeof(probe)),
+					bytes_of(sig, sig_len));
+	if (rc != RC_OK)
+		return fault_set(f, rc, PROBLEM_SERVER_INTERNAL,
+				 "authority %.*s: its key does not make good signatures",
+				 STR_ARG(l->config->name));
+	l->key = TAKE(key);
+	return RC_OK;
+}
+
+enum rc law_load(struct arena *a, const struct signer_config *config, struct law *out,
+		 struct fault *f)
+{
+	struct law law = { .config = config };
+	enum rc rc = RC_OK;
+
+	law.authorities = arena_array(a, config->authority_count, sizeof(*law.authorities));
+	if (!law.authorities)
+		return RC_NOMEM;
+	for (size_t i = 0; rc == RC_OK && i < config->authority_count; i++) {
+		struct law_authority *l = &law.authorities[law.count++];
+
+		l->config = &config->authorities[i];
+		rc = load_certificate(a, l, f);
+		if (rc == RC_OK)
+			rc = load_key(l, f);
+	}
+	if (rc == RC_OK)
+		*out = law;
+	else
+		law_done(&law);
+	return rc;
+}
+
+void law_done(struct law *law)
+{
+	for (size_t i = 0; i < law->count; i++)
+		signing_key_free(law->authorities[i].key);
+	*law = (struct law){ 0 };
+}
+
+enum rc law_find(const struct law *law, struct str authority, struct str profile,
+		 const struct law_authority **out_authority,
+		 const struct signer_profile **out_profile, struct fault *f)
+{
+	for (size_t i = 0; i < law->count; i++) {
+		const struct signer_authority *c = law->authorities[i].config;
+
+		if (!str_eq(c->name, authority))
+			continue;
+		for (size_t k = 0; k < c->profile_count; k++)
+			if (str_eq(c->profiles[k].name, profile)) {
+				*out_authority = &law->authorities[i];
+				*out_profile = &c->profiles[k];
+				return RC_OK;
+			}
+		return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL,
+				 "policy: authority %.*s has no profile %.*s", STR_ARG(authority),
+				 STR_ARG(profile));
+	}
+	return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL, "policy: there is no authority %.*s",
+			 STR_ARG(authority));
+}
+
+/* The config's own subtrees hold beside those of the certificate: a name must be in both. */
+static enum rc check_permit(const struct signer_authority *c, const struct cert_info *info,
+			    struct fault *f)
+{
+	for (size_t i = 0; i < info->san_count; i++)
+		if (!name_subtrees_permit(c->permit, c->permit_count, &info->sans[i]))
+			return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+					 "policy: a name is outside of what authority %.*s may "
+					 "certify", STR_ARG(c->name));
+	return RC_OK;
+}
+
+enum rc law_check(const struct law *law, const struct law_authority *authority,
+		  const struct signer_profile *profile, struct arena *a, struct bytes tbs,
+		  int64_t now_s, uint8_t serial[SERIAL_MAX], struct fault *f)
+{
+	const struct signer_authority *c = authority->config;
+	const struct tbs_limits limits = {
+		.alg = authority->alg,
+		.issuer_dn = authority->issuing.subject_dn,
+		.authority_key_id = authority->issuing.subject_key_id,
+		.issuer_not_before = authority->issuing.not_before,
+		.issuer_not_after = authority->issuing.not_after,
+		.max_lifetime_s = profile->max_lifetime_s,
+		.now = now_s,
+		.max_backdate_s = law->config->max_backdate_s,
+		.allowed_extensions = profile->allowed_extensions,
+		.required_extensions = profile->required_extensions,
+		.allowed_key_usage = profile->key_usage,
+		.allowed_ext_key_usage = profile->ext_key_usage,
+		.permit = authority->issuing.permit,
+		.permit_count = authority->issuing.permit_count,
+		.ocsp_url = c->ocsp_url,
+		.ca_issuers_url = c->ca_issuers_url,
+		.crl_url = c->crl_url,
+	};
+	struct cert_info info;
+	enum rc rc = tbs_check(a, tbs, &limits, &info, f);
+
+	if (rc == RC_OK)
+		rc = check_permit(c, &info, f);
+	if (rc != RC_OK)
+		return rc;
+	if (info.serial.len != SERIAL_MAX)
+		return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL,
+				 "policy: a serial has %d octets, the first four its time",
+				 SERIAL_MAX);
+	memcpy(serial, info.serial.p, SERIAL_MAX);
+	return RC_OK;
+}

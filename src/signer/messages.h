@@ -1,0 +1,60 @@
+/* messages.h - what the server and the signer process say to each other: one message is one packet
+ * of their SOCK_SEQPACKET pair. Both ends use this one strict codec (fuzzed); what it does not
+ * know it refuses. No state: safe from any thread.
+ *
+ *   octets 0-3    "AYSG"
+ *          4      version, 1
+ *          5      operation; 0x80 is set in answers
+ *          6      status of an answer (0: done), 0 in requests
+ *          7      length of the authority's name
+ *          8-15   request id, chosen by the server; 0 in a hello
+ *          16-23  epoch: which worker is meant, or answers
+ *          24     length of the profile's name
+ *          25     0
+ *          26-27  length of the detail
+ *          28-31  length of the payload
+ *   then authority, profile, detail and payload, and nothing behind them. Numbers are big-endian.
+ *
+ *   hello   worker -> server, unasked, once: status and, when it cannot serve, why
+ *   sign    authority, profile, TBS           -> signature
+ *   lookup  serial                            -> SHA-256 of the TBS that it was used for
+ *   ping                                      -> nothing more */
+#ifndef ASSAY_SIGNER_MESSAGES_H
+#define ASSAY_SIGNER_MESSAGES_H
+
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "crypto/cert.h"
+
+#define MESSAGE_HEADER 32
+#define MESSAGE_NAME_MAX 64
+#define MESSAGE_REQUEST_MAX LIMIT_SIGNER_MESSAGE
+#define MESSAGE_REPLY_MAX (MESSAGE_HEADER + FAULT_DETAIL_MAX + SIG_MAX)
+
+_Static_assert(MESSAGE_HEADER + 2 * MESSAGE_NAME_MAX + LIMIT_TBS_BYTES <= MESSAGE_REQUEST_MAX,
+	       "the largest TBS must fit");
+
+enum message_op { MESSAGE_HELLO = 1, MESSAGE_SIGN, MESSAGE_LOOKUP, MESSAGE_PING };
+
+struct message {
+	enum message_op op;
+	bool reply;
+	enum rc status; /* of a reply */
+	uint64_t id, epoch;
+	struct str authority, profile; /* sign requests */
+	struct str detail;             /* of a reply that is not RC_OK; may be empty */
+	struct bytes payload;
+};
+
+/* Slices of out point into in. RC_INVALID for anything but exactly one well-formed message. */
+enum rc message_decode(struct bytes in, struct message *out) MUST_USE;
+/* RC_INVALID for what message_decode() would refuse, RC_LIMIT when it does not fit in cap. */
+enum rc message_encode(const struct message *m, uint8_t *out, size_t cap, size_t *out_len) MUST_USE;
+/* Overwrites the epoch of an encoded message. */
+void message_set_epoch(uint8_t *encoded, uint64_t epoch);
+
+/* Names of authorities and profiles: 1 to 64 of A-Z a-z 0-9 . _ - */
+bool message_name_ok(struct str name);
+
+#endif
