@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+PRINTF_LIKE(2, 0)
 static size_t format(char out[FAULT_DETAIL_MAX], const char *fmt, va_list args)
 {
 	char raw[FAULT_DETAIL_MAX];
