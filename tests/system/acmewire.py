@@ -305,6 +305,18 @@ class Wire:
         return {"protected": head, "payload": body, "signature": b64(mac)}
 
 
+def refused(got, problem, status=400):
+    """Checks that the answer is a problem document of the type and status (or one of several);
+    returns its body."""
+    kinds = problem if isinstance(problem, tuple) else (problem,)
+    states = status if isinstance(status, tuple) else (status,)
+    assert got.problem() in kinds, got
+    assert got.status in states, got
+    assert got.json()["detail"], got
+    assert got.json().get("status", got.status) == got.status
+    return got.json()
+
+
 def retry_after(response):
     value = response.header("Retry-After")
     if value is None:

@@ -48,6 +48,7 @@ class Nameserver:
         socketserver.ThreadingUDPServer.allow_reuse_address = True
         self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
         self.port = self.udp.server_address[1]
+        socketserver.ThreadingTCPServer.request_queue_size = 256
         self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
         for server in (self.udp, self.tcp):
             server.daemon_threads = True
@@ -96,7 +97,8 @@ class Nameserver:
 class Responder:
     """Answers http-01 challenges, or does anything else that a web server may do."""
 
-    def __init__(self, port=0, context=None, address="127.0.0.1"):
+    def __init__(self, port=0, context=None, address="127.0.0.1", webroot=None):
+        """webroot: a directory; what no answer is known for is read from there."""
         self.answers = {}  # token -> callable(handler) or (status, headers, body)
         self.seen = []     # (path, Host)
         outer = self
@@ -108,7 +110,7 @@ class Responder:
                 outer.seen.append((self.path, self.headers.get("Host")))
                 answer = outer.answers.get(urlsplit(self.path).path.rsplit("/", 1)[-1])
                 if answer is None:
-                    answer = (404, {}, b"no such token\n")
+                    answer = outer.from_webroot(webroot, self.path)
                 if callable(answer):
                     answer(self)
                     return
@@ -136,6 +138,15 @@ class Responder:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @staticmethod
+    def from_webroot(webroot, path):
+        prefix = "/.well-known/acme-challenge/"
+        if webroot and path.startswith(prefix) and "/" not in path[len(prefix):]:
+            with contextlib.suppress(FileNotFoundError):
+                with open(f"{webroot}/{path[len(prefix):]}", "rb") as file:
+                    return 200, {}, file.read()
+        return 404, {}, b"no such token\n"
 
     def serve(self, token, key_authorization):
         self.answer(token, 200, key_authorization.encode())

@@ -98,13 +98,14 @@ class Server:
     roots = None          # file with the roots to trust for HTTPS
     issued_by = None      # file with the roots of issued certificates
     http01_port = None
+    https_port = None     # of redirects to https and of tls-alpn-01
     nameserver = None
     socket = None         # admin socket
     token = None
     eab = ()
 
     def wire(self):
-        addresses = {"localhost": "127.0.0.1", "ca.test": "127.0.0.1"}
+        addresses = {"localhost": "127.0.0.1"}
         return Wire(Http(pathlib.Path(self.roots).read_text(), addresses), self.directory)
 
     def run(self, *arguments, check=True, timeout=60, **kw):
@@ -134,6 +135,7 @@ class AssayDev(Server):
         directory = pathlib.Path(directory)
         self.nameserver = Nameserver()
         self.http01_port = free_port()
+        self.https_port = free_port()
         self.port = free_port()
         ready = directory / "ready.json"
         ready.unlink(missing_ok=True)
@@ -141,7 +143,8 @@ class AssayDev(Server):
         self.process = Process(
             [
                 PROGRAMS / "assay", "dev", "--listen", f"127.0.0.1:{self.port}",
-                "--http01-port", self.http01_port, "--tls-alpn01-port", free_port(),
+                "--http01-port", self.http01_port, "--tls-alpn01-port",
+                self.https_port,
                 "--resolver", self.nameserver.address, "--data", directory / "data",
                 "--root-out", self.root_out, "--ready-file", ready, *options,
             ],
@@ -175,8 +178,9 @@ class AssayServe(Server):
         done = subprocess.run(
             [
                 PROGRAMS / "assay", "init", "--data", self.data, "--config", self.config,
-                "--name", "Test", "--public-url", f"https://ca.test:{self.port}",
-                "--listen", f"127.0.0.1:{self.port}", "--permit", "test", "--permit", "127.0.0.0/8",
+                "--name", "Test", "--public-url", f"https://localhost:{self.port}",
+                "--listen", f"127.0.0.1:{self.port}", "--permit", "test", "--permit", "localhost",
+                "--permit", "127.0.0.0/8",
                 "--root-passphrase-file", self.path / "pass", *init,
             ],
             env=clean_environment(), capture_output=True, text=True, timeout=60,

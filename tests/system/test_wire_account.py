@@ -2,8 +2,7 @@
 
 import pytest
 
-from acmewire import Account, Key, b64, dumps, make_csr
-from test_wire_jws import refused
+from acmewire import Account, Key, b64, dumps, make_csr, refused
 
 
 def test_rfc8555_7_3__created_account(wire):

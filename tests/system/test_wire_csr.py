@@ -7,9 +7,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
-from acmewire import Account, make_csr
+from acmewire import Account, make_csr, refused
 from judge import verify
-from test_wire_jws import refused
 
 
 @pytest.fixture(scope="module")

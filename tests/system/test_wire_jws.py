@@ -5,17 +5,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from acmewire import ERROR, Account, Key, b64, dumps, unb64
-
-
-def refused(got, problem, status=400):
-    kinds = problem if isinstance(problem, tuple) else (problem,)
-    states = status if isinstance(status, tuple) else (status,)
-    assert got.problem() in kinds, got
-    assert got.status in states, got
-    assert got.json()["detail"], got
-    assert got.json().get("status", got.status) == got.status
-    return got.json()
+from acmewire import ERROR, Account, Key, b64, dumps, refused, unb64
 
 
 @pytest.mark.parametrize("alg", ["ES256", "ES384", "ES512", "RS256", "EdDSA"])

@@ -5,9 +5,8 @@ import datetime
 import pytest
 from cryptography import x509
 
-from acmewire import Account, make_csr, wait_until
+from acmewire import Account, make_csr, refused, wait_until
 from judge import verify
-from test_wire_jws import refused
 
 
 def moment(text):

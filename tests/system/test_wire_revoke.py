@@ -5,8 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from acmewire import Account, Key, b64
-from test_wire_jws import refused
+from acmewire import Account, Key, b64, refused
 
 
 @pytest.fixture
