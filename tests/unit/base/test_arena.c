@@ -146,6 +146,11 @@ static void test_arena_reset__keeps_one_block_of_ordinary_size(void **state)
 	arena_reset(&a);
 	(void)block_count(&a, &octets);
 	assert_true(octets <= 16 * 1024);
+	arena_done(&a);
+	assert_non_null(arena_alloc(&a, 1 << 20)); /* a large block alone is not kept */
+	arena_reset(&a);
+	(void)block_count(&a, &octets);
+	assert_true(octets <= 16 * 1024);
 }
 
 static void test_arena_alloc__a_large_piece_leaves_the_block_in_use(void **state)

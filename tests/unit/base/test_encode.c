@@ -80,6 +80,20 @@ static void test_b64url_decode__rfc7515_2_only_the_canonical_text(void **state)
 	}
 }
 
+static void test_b64url_decode__a_slice_ends_at_its_length(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len <= 16; len++) {
+		uint8_t out[16];
+		size_t out_len = 99;
+
+		/* More digits follow in memory, and must not complete the last octet. */
+		assert_int_equal(b64url_decode((struct str){ "AAAAAAAAAAAAAAAAAAAA", len }, out,
+					       &out_len), len % 4 != 1);
+		assert_int_equal(out_len, len % 4 != 1 ? len * 3 / 4 : 99);
+	}
+}
+
 static void test_b64url_decode__each_octet_in_each_place(void **state)
 {
 	(void)state;
@@ -212,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_encode__rfc4648_10_vectors),
 		cmocka_unit_test(test_b64url_decode__rfc7515_2_only_the_canonical_text),
+		cmocka_unit_test(test_b64url_decode__a_slice_ends_at_its_length),
 		cmocka_unit_test(test_b64url_decode__each_octet_in_each_place),
 		cmocka_unit_test(test_b64url__every_length_round_trip),
 		cmocka_unit_test(test_b64url_decode_arena__reports_malformed_and_full),
