@@ -95,7 +95,7 @@ static const char *signer_program(const struct config *c, char path[PATH_MAX])
 		path[n] = '\0';
 		slash = strrchr(path, '/');
 		if (slash) {
-			strcpy(slash + 1, "assay-signer");
+			memcpy(slash + 1, "assay-signer", sizeof("assay-signer"));
 			if (access(path, X_OK) == 0)
 				return path;
 		}

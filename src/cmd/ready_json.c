@@ -1,4 +1,4 @@
-/* ready.c - the ready file holds one JSON object: directory, root, admin_url, admin_token, pid, eab. */
+/* ready_json.c - the ready file holds one JSON object: directory, root, admin_url, admin_token, pid, eab. */
 #include "cmd/ready.h"
 
 #include <errno.h>
