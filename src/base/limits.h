@@ -15,7 +15,7 @@
 #define LIMIT_JSON_TOKENS 2000
 #define LIMIT_JSON_STRING (48 * 1024)     /* a base64url CSR inside a payload */
 #define LIMIT_JWS_PROTECTED (8 * 1024)
-#define LIMIT_JSON_RESOURCE (256 * 1024)  /* an object or problem document as servers show it */
+#define LIMIT_JSON_RESOURCE (384 * 1024)  /* an object or problem document as servers show it */
 
 #define LIMIT_CSR_BYTES (24 * 1024)
 #define LIMIT_CERT_BYTES (32 * 1024)
