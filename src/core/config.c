@@ -674,28 +674,13 @@ const struct zone *config_zone(const struct config *c, const struct identifier *
 
 /* --- the signer's law --- */
 
-/* What the signer lets pass for a profile: no more than prepare() makes of it. */
-static struct signer_profile profile_law(const struct profile *p)
-{
-	return (struct signer_profile){
-		.name = p->name,
-		.max_lifetime_s = p->max_lifetime_s,
-		.allowed_extensions = EXT_BASIC_CONSTRAINTS | EXT_KEY_USAGE | EXT_EXT_KEY_USAGE | EXT_SAN |
-				      EXT_SUBJECT_KEY_ID | EXT_AUTHORITY_KEY_ID | EXT_AIA | EXT_CRL_DP |
-				      (p->must_staple ? EXT_TLS_FEATURE : 0),
-		.required_extensions = EXT_KEY_USAGE | EXT_EXT_KEY_USAGE | EXT_SAN | EXT_AUTHORITY_KEY_ID,
-		.key_usage = p->key_usage,
-		.ext_key_usage = p->ext_key_usage,
-	};
-}
-
 static enum rc law_profiles(struct arena *a, const struct config *c, struct signer_authority *out)
 {
 	out->profiles = arena_array(a, c->profile_count, sizeof(*out->profiles));
 	if (!out->profiles)
 		return RC_NOMEM;
 	for (size_t i = 0; i < c->profile_count; i++)
-		out->profiles[i] = profile_law(&c->profiles[i]);
+		profile_signer_law(&c->profiles[i], &out->profiles[i]);
 	out->profile_count = c->profile_count;
 	return RC_OK;
 }
