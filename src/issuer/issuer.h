@@ -15,6 +15,7 @@
 #include "crypto/cert.h"
 #include "crypto/csr.h"
 #include "signer/signer.h"
+#include "signer/signer_config.h"
 
 /* What a certificate of this profile looks like: a declarative record (settings `profiles:`). */
 struct profile {
@@ -34,6 +35,8 @@ struct profile {
 extern const struct profile PROFILES_BUILT_IN[];
 /* SHA-256 over a canonical encoding: pins a profile to an order. */
 void profile_hash(const struct profile *p, uint8_t out[32]);
+/* What the signer is to allow for it: no more than prepare() makes of it. name is the profile's. */
+void profile_signer_law(const struct profile *p, struct signer_profile *out);
 /* Is this key allowed by the profile? Fault badCSR / badPublicKey names what is allowed. */
 enum rc profile_check_key(const struct profile *p, const struct pubkey *key, struct fault *f) MUST_USE;
 
@@ -46,13 +49,16 @@ struct authority {
 	size_t *alternate_counts;
 	size_t alternate_count;
 	struct cert_info issuing; /* parsed chain[0] */
+	enum sig_alg alg;         /* of its key's signatures */
 	struct name_subtree *permit;
 	size_t permit_count;
 	struct str ocsp_url, ca_issuers_url, crl_url;
 	uint8_t fingerprint[32]; /* SHA-256 of the root's (last) certificate */
 };
 /* Reads the PEM files (chain: issuing first), orders and verifies the chain up to a self-signed
- * root, refuses a non-CA. alternates: further PEM files, may be none. */
+ * root, refuses a non-CA. alternate_files: further PEM files, each beginning with a certificate for
+ * the same key and name; NULL-terminated, or NULL for none. Own permit and URLs are left empty for
+ * the caller. Everything lives in the arena. */
 enum rc authority_load(struct arena *a, struct str name, const char *chain_file,
 		       const char *const *alternate_files, struct authority *out, struct fault *f) MUST_USE;
 
@@ -62,7 +68,7 @@ struct issue_request {
 	const struct identifier *identifiers;
 	size_t identifier_count;
 	const struct csr *csr;  /* names already found equal to the identifiers (core/order.c) */
-	int64_t not_before, not_after; /* as asked for; 0: the profile's */
+	int64_t not_before, not_after; /* as asked for (RFC 8555 §7.4); 0: the profile's */
 };
 
 struct issue_claim {
@@ -87,6 +93,8 @@ struct issuer {
 	const struct issuer_ops *ops;
 };
 
+/* The signer stays the caller's and must outlive the issuer. prepare() may be called from any
+ * thread, issue() from the signer's loop only. */
 enum rc issuer_local_new(struct signer *signer, struct issuer **out) MUST_USE;
 
 /* 20 octets: seconds since 2020 in 31 bits, then 128 random bits; positive, ascending by time. */

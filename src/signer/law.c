@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "crypto/pem.h"
+#include "signer/name_law.h"
 
 #define FILE_MAX (128 * 1024) /* a chain of certificates */
 
@@ -147,15 +148,17 @@ enum rc law_find(const struct law *law, struct str authority, struct str profile
 			 STR_ARG(authority));
 }
 
-/* The config's own subtrees hold beside those of the certificate: a name must be in both. */
-static enum rc check_permit(const struct signer_authority *c, const struct cert_info *info,
-			    struct fault *f)
+/* Beside what tbs_check() knows of: excluded subtrees of the certificate, and the config's own. */
+static enum rc check_names(const struct law_authority *l, const struct cert_info *info,
+			   struct fault *f)
 {
+	const struct signer_authority *c = l->config;
+
 	for (size_t i = 0; i < info->san_count; i++)
-		if (!name_subtrees_permit(c->permit, c->permit_count, &info->sans[i]))
+		if (!name_law_permits(&l->issuing, c->permit, c->permit_count, &info->sans[i]))
 			return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-					 "policy: a name is outside of what authority %.*s may "
-					 "certify", STR_ARG(c->name));
+					 "RFC 5280 §4.2.1.10: a name is outside of what authority "
+					 "%.*s may certify", STR_ARG(c->name));
 	return RC_OK;
 }
 
@@ -187,7 +190,7 @@ enum rc law_check(const struct law *law, const struct law_authority *authority,
 	enum rc rc = tbs_check(a, tbs, &limits, &info, f);
 
 	if (rc == RC_OK)
-		rc = check_permit(c, &info, f);
+		rc = check_names(authority, &info, f);
 	if (rc != RC_OK)
 		return rc;
 	if (info.serial.len != SERIAL_MAX)
