@@ -146,6 +146,8 @@ enum rc ext_key_usage_read(const struct x509_ctx *c, struct bytes der, unsigned 
 		if (!der_get(&d, DER_OID, &oid))
 			return x509_bad(c, "RFC 5280 §4.2.1.12: extKeyUsage is malformed");
 		one = oid_find(OID_KEY_PURPOSE, oid.body, NULL);
+		if (one & set)
+			return x509_bad(c, "policy (RFC 5280 §4.2.1.12): a key purpose is there twice");
 		set |= one;
 		other |= one == 0;
 	}
