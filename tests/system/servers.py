@@ -169,6 +169,7 @@ class AssayServe(Server):
         self.path.mkdir(parents=True, exist_ok=True)
         self.nameserver = Nameserver()
         self.http01_port = free_port()
+        self.https_port = free_port()
         self.port = free_port()
         self.config = self.path / "assay.yaml"
         self.data = self.path / "data"
@@ -192,8 +193,26 @@ class AssayServe(Server):
         self.start()
 
     def adapt(self, text):
-        """The settings that a test on one machine needs: this name server, this port, loopback."""
-        return text
+        """The settings that a test on one machine needs: this name server, these ports, loopback."""
+        kept, skip = [], False
+        for line in text.splitlines():
+            if re.match(r"[a-z]", line):
+                skip = re.match(r"(zones|validation):", line) is not None
+            if not skip:
+                kept.append(line)
+        return "\n".join(kept) + f"""
+zones:
+  - names: [test, "*.test", localhost, "127.0.0.0/8"]
+    challenges: [http-01]
+    address_policy: dev
+    resolver: "{self.nameserver.address}"
+    caa: off
+validation:
+  http01_port: {self.http01_port}
+  https_port: {self.https_port}
+  tls_alpn01_port: {self.https_port}
+  first_retry: 1s
+"""
 
     def start(self):
         ready = self.path / "ready.json"

@@ -132,15 +132,11 @@ def test_zones_change_by_reload(own):
     """A zone that is taken away stops giving out its names at once."""
     account = Account(own.wire())
     assert account.try_order("a.test").status == 201
-    text = own.config.read_text()
-    changed = re.sub(r'"?\*?\.?test"?\s*,\s*', "", text, count=0)
-    if changed == text:
-        pytest.skip("the settings name the zone in another way")
-    own.config.write_text(changed)
+    own.config.write_text(own.config.read_text().replace('[test, "*.test", localhost,',
+                                                         "[localhost,"))
     own.process.signal(signal.SIGHUP)
-    wait_until(lambda: re.search("reloaded|reload_refused", own.process.output()), 10, "reload")
-    if "reload_refused" not in own.process.output():
-        refused(account.try_order("b.test"), "rejectedIdentifier", (400, 403))
+    wait_until(lambda: "reloaded" in own.process.output(), 10, own.process.output())
+    refused(account.try_order("b.test"), "rejectedIdentifier", (400, 403))
 
 
 def test_sigterm_finishes_what_was_begun(own):
