@@ -178,6 +178,7 @@ enum rc tx_delete(struct tx *tx, const struct store_table *t, const void *record
 enum rc tx_expect(struct tx *tx, const struct store_table *t, const void *record) MUST_USE;
 
 /* Operations are carried out in the order in which they were added; each sees those before it.
+ * What may conflict is best added first: then nothing has to be undone.
  * The versions and records that the caller holds are not changed. */
 typedef void (*tx_done_fn)(void *arg, enum rc rc);
 /* The store owns tx from here on. done runs exactly once: RC_OK (durable), RC_CONFLICT, RC_IO,

@@ -56,13 +56,14 @@ struct store_ops {
 	enum rc (*count)(struct store_read *r, const struct store_table *t, int index,
 			 const void *key, unsigned key_columns, int64_t *out);
 
-	/* A group of transactions: begin, apply each, commit (durable) or rollback.
+	/* A group of transactions: begin, apply each, commit (durable) or rollback. RC_IO anywhere is
+	 * final: s->error says what happened.
 	 * begin waits at most wait_ms for the lock of another process, then RC_BUSY.
-	 * apply: RC_CONFLICT and RC_INTERNAL concern this tx alone; with undo nothing of it is left,
-	 * without undo the caller rolls back. Any other failure concerns the whole group, which the
-	 * caller rolls back. RC_IO anywhere is final: s->error says what happened. */
+	 * apply: RC_CONFLICT and RC_INTERNAL concern this tx alone. *out_is_clean then says whether
+	 * nothing of it is left; with undo that is so always. If it is not, or after any other
+	 * failure, the caller rolls the group back. */
 	enum rc (*begin)(struct store *s, int wait_ms);
-	enum rc (*apply)(struct store *s, const struct tx *tx, bool undo);
+	enum rc (*apply)(struct store *s, const struct tx *tx, bool undo, bool *out_is_clean);
 	enum rc (*commit)(struct store *s);
 	void (*rollback)(struct store *s);
 	/* After every group, when its callbacks have run: checkpoints and the like. */

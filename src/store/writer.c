@@ -42,39 +42,62 @@ static int wait_left_ms(const struct store *s, const struct tx *oldest)
 	return waited >= s->busy_limit_ms ? 0 : s->busy_limit_ms - (int)waited;
 }
 
-/* Carries out the first count of the list. Each tx gets its own result; what is returned is that of
- * the group. */
+enum attempt { ATTEMPT_DONE, ATTEMPT_FAILED, ATTEMPT_AGAIN };
+
+/* Applies the first count of the list; tx->rc gets each one's own result. ATTEMPT_FAILED: *out_rc is
+ * the result of all. ATTEMPT_AGAIN: a tx failed half-way and cannot be undone alone. */
+static enum attempt apply_all(struct store *s, struct tx *tx, size_t count, bool undo,
+			      enum rc *out_rc)
+{
+	for (size_t i = 0; i < count; i++, tx = next_of(tx)) {
+		bool is_clean = true;
+
+		tx->rc = RC_OK;
+		if (!writes(tx))
+			continue;
+		tx->rc = s->ops->apply(s, tx, undo, &is_clean);
+		if (tx->rc == RC_OK || (is_own_failure(tx->rc) && is_clean))
+			continue;
+		*out_rc = tx->rc;
+		return is_own_failure(tx->rc) ? ATTEMPT_AGAIN : ATTEMPT_FAILED;
+	}
+	return ATTEMPT_DONE;
+}
+
+/* Carries out the first count of the list and returns the result of the group.
+ *
+ * To be able to undo one tx of a group costs every tx a savepoint, a sixth of what writing costs.
+ * Conflicts are rare, and most show in the first operation, when nothing was changed. So the group
+ * is first tried without; only when a tx fails half-way it is rolled back and done again with. */
 static enum rc write_group(struct store *s, struct tx *list, size_t count)
 {
-	size_t writing = 0;
 	struct tx *tx = list;
+	bool has_writes = false;
 	enum rc rc;
 
 	for (size_t i = 0; i < count; i++, tx = next_of(tx)) {
 		tx->rc = RC_OK;
-		writing += writes(tx);
+		has_writes |= writes(tx);
 	}
-	if (writing == 0)
+	if (!has_writes)
 		return RC_OK;
 
-	rc = s->ops->begin(s, wait_left_ms(s, list));
-	if (rc != RC_OK)
-		return rc;
-	tx = list;
-	for (size_t i = 0; i < count; i++, tx = next_of(tx)) {
-		if (!writes(tx))
-			continue;
-		/* The only one needs no undo of its own: its group is rolled back. */
-		tx->rc = s->ops->apply(s, tx, writing > 1);
-		if (tx->rc != RC_OK && (writing == 1 || !is_own_failure(tx->rc))) {
-			s->ops->rollback(s);
-			return is_own_failure(tx->rc) ? RC_OK : tx->rc;
-		}
-	}
-	rc = s->ops->commit(s);
-	if (rc != RC_OK)
+	for (int undo = 0; undo <= 1; undo++) {
+		enum attempt attempt;
+
+		rc = s->ops->begin(s, wait_left_ms(s, list));
+		if (rc != RC_OK)
+			return rc;
+		attempt = apply_all(s, list, count, undo, &rc);
+		if (attempt == ATTEMPT_DONE)
+			rc = s->ops->commit(s);
+		if (rc == RC_OK)
+			return RC_OK;
 		s->ops->rollback(s);
-	return rc;
+		if (attempt != ATTEMPT_AGAIN)
+			return rc;
+	}
+	return RC_INTERNAL; /* with undo nothing is left half-done */
 }
 
 static void fail(struct store *s)

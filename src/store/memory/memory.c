@@ -322,7 +322,7 @@ static enum rc memory_begin(struct store *base, int wait_ms)
 	return RC_OK;
 }
 
-static enum rc memory_apply(struct store *base, const struct tx *tx, bool undo)
+static enum rc memory_apply(struct store *base, const struct tx *tx, bool undo, bool *out_is_clean)
 {
 	struct memory_store *s = self(base);
 	enum rc rc = RC_OK;
@@ -336,6 +336,7 @@ static enum rc memory_apply(struct store *base, const struct tx *tx, bool undo)
 	if (rc != RC_OK)
 		undo_to(s, mark);
 	pthread_mutex_unlock(&s->lock);
+	*out_is_clean = true;
 	return rc;
 }
 

@@ -39,7 +39,7 @@ enum rc sqlite_count(struct store_read *r, const struct store_table *t, int inde
 /* Makes this the process that writes and checkpoints; at once when it is already. */
 enum rc sqlite_own(struct sqlite_store *s, int wait_ms) MUST_USE;
 enum rc sqlite_begin(struct store *s, int wait_ms);
-enum rc sqlite_apply(struct store *s, const struct tx *tx, bool undo);
+enum rc sqlite_apply(struct store *s, const struct tx *tx, bool undo, bool *out_is_clean);
 enum rc sqlite_commit(struct store *s);
 void sqlite_rollback(struct store *s);
 enum rc sqlite_settle(struct store *s);

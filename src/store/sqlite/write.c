@@ -6,8 +6,8 @@
 #include "store/sqlite/sqlite.h"
 #include "store/table.h"
 
-/* Pages that the WAL grows by between checkpoints. A larger one copies hot pages less often, but
- * every read has to look through its index. */
+/* Pages that the WAL grows by between checkpoints (16 MiB). A larger one copies hot pages less often,
+ * but every read has to look through its index. */
 #define CHECKPOINT_PAGES 2000
 /* When readers have kept the WAL from starting over for so long, wait for them for a moment. */
 #define WAL_PAGES_MAX (4 * CHECKPOINT_PAGES)
@@ -196,13 +196,15 @@ static bool needs_savepoint(const struct tx *tx)
 	return false;
 }
 
-enum rc sqlite_apply(struct store *base, const struct tx *tx, bool undo)
+enum rc sqlite_apply(struct store *base, const struct tx *tx, bool undo, bool *out_is_clean)
 {
 	struct sqlite_store *s = self(base);
 	bool saved = undo && needs_savepoint(tx);
+	const struct tx_op *op;
 	enum rc rc = RC_OK;
 	int step;
 
+	*out_is_clean = true;
 	if (tx->ping)
 		return apply_ping(s);
 	if (saved) {
@@ -210,14 +212,19 @@ enum rc sqlite_apply(struct store *base, const struct tx *tx, bool undo)
 		if (step != SQLITE_OK)
 			return savepoint_failed(s, step);
 	}
-	for (const struct tx_op *op = tx->first; op && rc == RC_OK; op = op->next)
+	for (op = tx->first; op; op = op->next) {
 		rc = apply_op(s, op);
+		if (rc != RC_OK)
+			break; /* this statement has undone itself */
+		*out_is_clean &= op->kind == TX_EXPECT;
+	}
 	if (!saved)
 		return rc;
 	if (rc == RC_CONFLICT || rc == RC_INTERNAL) {
 		step = connection_step(&s->writer, &s->rollback_to, "ROLLBACK TO tx");
 		if (step != SQLITE_OK)
 			return savepoint_failed(s, step);
+		*out_is_clean = true;
 	} else if (rc != RC_OK) {
 		return rc; /* the whole group is rolled back */
 	}
