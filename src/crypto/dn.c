@@ -8,6 +8,15 @@ bool dn_open(struct dn_reader *r, struct bytes dn)
 	return der_only(dn, DER_SEQUENCE, &r->rdns);
 }
 
+/* The types that an AttributeValue of a name may have (RFC 5280 appendix A.1: DirectoryString, and
+ * what older CAs and emailAddress, DC and the like use). */
+static bool is_string_type(uint8_t tag)
+{
+	return tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING || tag == DER_T61_STRING ||
+	       tag == DER_IA5_STRING || tag == 0x12 /* Numeric */ || tag == 0x1c /* Universal */ ||
+	       tag == 0x1e /* BMP */;
+}
+
 int dn_next(struct dn_reader *r, struct dn_attribute *out)
 {
 	struct der pair, count;
@@ -22,7 +31,7 @@ int dn_next(struct dn_reader *r, struct dn_attribute *out)
 		r->alone = der_next(&count, &item) && der_at_end(&count);
 	}
 	if (!der_enter(&r->rdn, DER_SEQUENCE, &pair) || !der_get(&pair, DER_OID, &oid) ||
-	    !der_next(&pair, &value) || !der_at_end(&pair))
+	    !der_next(&pair, &value) || !der_at_end(&pair) || !is_string_type(value.tag))
 		return -1;
 	out->id = oid_find(OID_ATTRIBUTE, oid.body, &out->name);
 	out->oid = oid.body;
