@@ -6,6 +6,7 @@
  * all is left to jansson. */
 #include "acme/json.h"
 
+#include "acme/json_load.h"
 #include "base/buf.h"
 #include "base/limits.h"
 
@@ -83,9 +84,6 @@ static enum rc check_limits(struct str text, size_t max_bytes, struct fault *f)
 
 static enum rc parse_failed(const json_error_t *e, struct fault *f)
 {
-	/* jansson leaves some allocation failures without a text. */
-	if (json_error_code(e) == json_error_out_of_memory || e->text[0] == '\0')
-		return fault_set(f, RC_NOMEM, PROBLEM_SERVER_INTERNAL, "out of memory while reading JSON");
 	switch (json_error_code(e)) {
 	case json_error_duplicate_key:
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
@@ -111,6 +109,7 @@ enum rc json_read(struct str text, size_t max_bytes, json_t **out, struct fault 
 {
 	json_error_t error = { 0 };
 	json_t *value;
+	bool nomem;
 	enum rc rc;
 
 	if (!text.p || text.len == 0)
@@ -119,7 +118,9 @@ enum rc json_read(struct str text, size_t max_bytes, json_t **out, struct fault 
 	rc = check_limits(text, max_bytes, f);
 	if (rc != RC_OK)
 		return rc;
-	value = json_loadb(text.p, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	value = json_load(text, &error, &nomem);
+	if (nomem)
+		return fault_set(f, RC_NOMEM, PROBLEM_SERVER_INTERNAL, "out of memory while reading JSON");
 	if (!value)
 		return parse_failed(&error, f);
 	*out = value;

@@ -36,10 +36,10 @@ static enum rc write_jws(struct arena *a, struct str signing_input, struct bytes
 	struct str protected, payload;
 	char *text = arena_alloc(a, B64URL_LEN(signature.len) + 1);
 
+	buf_init(&b, LIMIT_JSON_BYTES);
 	if (!text)
 		return RC_NOMEM;
 	str_cut(signing_input, '.', &protected, &payload);
-	buf_init(&b, LIMIT_JSON_BYTES);
 	json_out_open(&o, NULL, '{');
 	json_out_str(&o, "protected", protected);
 	json_out_str(&o, "payload", payload);
