@@ -69,8 +69,6 @@ static bool worker_ended(struct monitor *m, int status)
 		return false;
 	if (now - m->started_ms >= STEADY_MS)
 		m->gap_ms = RESTART_MIN_MS;
-	else if (m->gap_ms < RESTART_MAX_MS)
-		m->gap_ms *= 2;
 	m->start_at_ms = now + m->gap_ms;
 	LOG_ERROR("signer_worker_died", F_INT("epoch", m->epoch), F_INT("exit", m->code),
 		  F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
