@@ -41,6 +41,13 @@ void reply_header(struct request *req, const char *name, struct str value)
 		req->headers[req->header_count++] = (struct http_header){ str_of(name), value };
 }
 
+/* Where memory is out the header is left out: only for those that a client can do without. */
+static void reply_header_text(struct request *req, const char *name, const char *value)
+{
+	if (value)
+		reply_header(req, name, str_of(value));
+}
+
 enum rc reply_headerf(struct request *req, const char *name, const char *fmt, ...)
 {
 	char text[2048];
@@ -79,9 +86,9 @@ static void reply_fault(struct request *req, struct fault *f)
 	if (fault_to_json(req->arena, f, NULL, &body) == RC_OK)
 		(void)reply_set(req, req->status, "application/problem+json", body);
 	if (f->retry_after_s > 0)
-		(void)reply_headerf(req, "Retry-After", "%d", f->retry_after_s);
+		reply_header_text(req, "Retry-After", arena_printf(req->arena, "%d", f->retry_after_s));
 	if (f->problem == PROBLEM_METHOD_NOT_ALLOWED)
-		reply_header(req, "Allow", STR("POST"));
+		reply_header(req, "Allow", str_of(req->allow ? req->allow : "POST"));
 }
 
 /* A fault for a rc that came without one. */
@@ -140,8 +147,9 @@ static void send_reply(struct request *req)
 		reply_header(req, "Replay-Nonce", (struct str){ nonce, NONCE_TEXT_LEN });
 		reply_header(req, "Cache-Control", STR("no-store"));
 		if (req->directory)
-			(void)reply_headerf(req, "Link", "<%.*s%.*s/directory>;rel=\"index\"", STR_ARG(req->base),
-					    STR_ARG(req->directory->prefix));
+			reply_header_text(req, "Link",
+					  arena_printf(req->arena, "<%.*s%.*s/directory>;rel=\"index\"",
+						       STR_ARG(req->base), STR_ARG(req->directory->prefix)));
 	}
 	reply_header(req, "Request-Id", str_of(req->id));
 	reply.header_count = req->header_count;

@@ -46,6 +46,8 @@ struct request {
 	bool drop_account; /* forget the cached account when durable: it was changed */
 	struct id drop_account_id;
 
+	const char *allow; /* methods that the resource has, for a 405 */
+
 	int status;
 	struct http_header headers[REPLY_HEADERS_MAX];
 	size_t header_count;

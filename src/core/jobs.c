@@ -9,6 +9,7 @@
  * is left: a claim goes to the signer again, which answers with what it signed before. */
 #include "core/jobs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "acme/jwk.h"
@@ -318,7 +319,7 @@ static void validate_refused(struct job_run *run, enum problem problem, const ch
 {
 	struct validation_result result = { .problem = problem };
 
-	strncpy(result.detail, why, sizeof(result.detail) - 1);
+	(void)snprintf(result.detail, sizeof(result.detail), "%.500s", why);
 	validate_result(run, &result);
 }
 

@@ -98,6 +98,7 @@ static enum rc enter(struct request *req, const struct endpoint *e, struct fault
 		req->payload = (struct str){ 0 };
 		return RC_OK;
 	}
+	req->allow = e->get ? "GET, HEAD, POST" : "POST";
 	return fault_set(f, RC_INVALID, PROBLEM_METHOD_NOT_ALLOWED,
 			 e->get ? "this resource answers GET, HEAD and POST-as-GET"
 				: "RFC 8555 §6.3: this resource is read by POST-as-GET, a signed POST with an empty payload");
@@ -143,6 +144,7 @@ enum rc acme_route(struct request *req, struct fault *f)
 	req->handler = page_find(http->path);
 	if (!req->handler)
 		return not_found(f);
+	req->allow = "GET, HEAD";
 	if (http->method != HTTP_GET && http->method != HTTP_HEAD)
 		return fault_set(f, RC_INVALID, PROBLEM_METHOD_NOT_ALLOWED, "this page answers GET and HEAD");
 	return RC_OK;
