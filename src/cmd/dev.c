@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "cmd/options.h"
-#include "cmd/ready.h"
 #include "cmd/serve.h"
 #include "crypto/digest.h"
 #include "issuer/ca_create.h"

@@ -11,9 +11,4 @@ struct ready_info {
 };
 enum rc ready_announce(const struct ready_info *info, struct fault *f) MUST_USE;
 
-/* Writes the whole file under a temporary name, fsyncs and renames it. mode as for open(2). */
-enum rc file_write(const char *path, struct bytes content, unsigned mode, struct fault *f) MUST_USE;
-/* Reads a whole file of at most max bytes. */
-enum rc file_read(struct arena *a, const char *path, size_t max, struct bytes *out, struct fault *f) MUST_USE;
-
 #endif

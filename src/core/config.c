@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "acme/identifier.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "core/authz.h"
 #include "signer/signer_config.h"
@@ -582,6 +583,19 @@ enum rc config_from_text(struct arena *a, struct str yaml, const char *file, str
 	}
 	*out = c;
 	return RC_OK;
+}
+
+enum rc config_load(struct arena *a, const char *file, struct config **out, struct setting_errors *errors)
+{
+	AUTO(fault) struct fault f = { 0 };
+	struct bytes text;
+	enum rc rc = file_read(a, file, LIMIT_SETTINGS_BYTES, &text, &f);
+
+	if (rc != RC_OK) {
+		settings_add_error(a, errors, file, 0, "%s; `assay init` makes one", f.detail);
+		return RC_INVALID;
+	}
+	return config_from_text(a, (struct str){ (const char *)text.p, text.len }, file, out, errors);
 }
 
 struct config *config_ref(struct config *c)

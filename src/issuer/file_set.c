@@ -1,4 +1,4 @@
-/* file_set.c - reading one file, and writing several so that either all are there, whole and durable,
+/* file_set.c - writing several files so that either all are there, whole and durable,
  * or none (pem_file.h). */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,33 +14,6 @@ static enum rc failed(struct fault *f, const char *folder, const char *name, con
 {
 	return fault_set(f, errno == EEXIST ? RC_CONFLICT : RC_IO, PROBLEM_SERVER_INTERNAL,
 			 "%s%s%s: %s: %s", folder, *name ? "/" : "", name, what, strerror(errno));
-}
-
-enum rc file_read(struct arena *a, const char *path, size_t max, struct bytes *out, struct fault *f)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	uint8_t *buf;
-	size_t len = 0;
-	ssize_t n = 1;
-
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		if (fd >= 0)
-			close(fd);
-		return fault_set(f, RC_IO, PROBLEM_SERVER_INTERNAL, "%s: %s", path,
-				 fd < 0 ? strerror(errno) : "is no file");
-	}
-	buf = (uint64_t)st.st_size <= max ? arena_alloc(a, (size_t)st.st_size + 1) : NULL;
-	while (buf && n > 0 && len <= (size_t)st.st_size)
-		if ((n = read(fd, buf + len, (size_t)st.st_size + 1 - len)) > 0)
-			len += (size_t)n;
-	close(fd);
-	if (!buf)
-		return fault_set(f, RC_LIMIT, PROBLEM_SERVER_INTERNAL, "%s: too large", path);
-	if (n < 0 || len > (size_t)st.st_size)
-		return fault_set(f, RC_IO, PROBLEM_SERVER_INTERNAL, "%s: cannot be read", path);
-	*out = bytes_of(buf, len);
-	return RC_OK;
 }
 
 enum rc file_set_init(struct file_set *s, const char *folder, struct fault *f)

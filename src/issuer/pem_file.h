@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "crypto/cert.h"
 
 #define CHAIN_MAX 8 /* certificates in one chain */
@@ -21,10 +22,6 @@ struct chain {
 	bool rooted;
 };
 enum rc chain_read(struct arena *a, struct bytes pem, struct chain *out, struct fault *f) MUST_USE;
-
-/* The whole file, at most max octets. */
-enum rc file_read(struct arena *a, const char *path, size_t max, struct bytes *out,
-		  struct fault *f) MUST_USE;
 
 /* Files that appear together: each is written beside its place and synced, then all get their names,
  * which must be free, then the folder is synced. */
