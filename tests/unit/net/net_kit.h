@@ -45,7 +45,9 @@ struct kit_client {
 
 /* A client context that trusts nothing and checks nothing; alpn: wire format, or NULL. */
 SSL_CTX *kit_client_ctx(void);
-int kit_connect(const struct addr *a);
+/* rcvbuf: 0, or the receive buffer's size in octets, for a peer that takes little at once. */
+int kit_connect(const struct addr *a, int rcvbuf);
+void kit_client_open_on(struct kit_client *c, int fd, SSL_CTX *ctx);
 void kit_client_open(struct kit_client *c, const struct addr *a, SSL_CTX *ctx);
 void kit_client_close(struct kit_client *c);
 void kit_send(struct kit_client *c, const void *p, size_t len);
