@@ -146,13 +146,20 @@ struct list_plan {
 	const int64_t *upper, *lower;
 	const void *after;
 	uint8_t flags;
+	bool is_empty; /* everything with these key columns comes before "after" */
 };
 
 static struct list_plan list_plan(const struct store_query *q, const struct store_index *ix)
 {
 	struct list_plan plan = { q->upper, q->lower, q->after, q->descending ? LIST_DESCENDING : 0 };
 	const int64_t **start = q->descending ? &plan.upper : &plan.lower;
+	int order = 0; /* of the rows of the list, compared with "after" by their key columns */
 
+	if (plan.after)
+		order = index_compare(q->table, ix, q->key_columns, q->key, q->after);
+	plan.is_empty = q->descending ? order > 0 : order < 0;
+	if (order)
+		plan.after = NULL;
 	if (plan.after && *start) {
 		int64_t at = table_value(q->table, q->after, index_column(ix, q->key_columns)).i;
 		bool is_inside = q->descending ? at <= **start : at >= **start;
@@ -222,7 +229,7 @@ enum rc sqlite_list(struct store_read *base, const struct store_query *q, struct
 	sqlite3_stmt *stmt;
 	int step = SQLITE_DONE;
 
-	if (!key_finds_nothing(q->table, ix, q->key, q->key_columns)) {
+	if (!plan.is_empty && !key_finds_nothing(q->table, ix, q->key, q->key_columns)) {
 		stmt = connection_statement(&r->c, q->table, (struct statement_shape){
 			.kind = STATEMENT_LIST, .index = (int8_t)q->index,
 			.key_columns = (uint8_t)q->key_columns, .flags = plan.flags });

@@ -1,0 +1,1042 @@
+/* store.c - what every store must do, run over each back end (store/store.h). */
+#include "store_fixture.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+struct back_end {
+	const char *name;
+	bool is_durable;
+};
+static const struct back_end back_ends[] = { { "memory", false }, { "sqlite", true } };
+
+/* The state of one test. */
+struct env {
+	const struct back_end *back_end;
+	struct place place;
+	struct store *s;
+	struct store_read *r;
+	struct arena a;
+};
+
+static void env_open(struct env *env)
+{
+	env->s = store_at(env->back_end->is_durable ? env->place.url : "memory:");
+	assert_ok(store_read_open(env->s, &env->r));
+}
+
+static void env_close(struct env *env)
+{
+	store_read_close(env->r);
+	store_close(env->s);
+}
+
+static const struct back_end *current; /* cmocka's group set-up has no argument */
+
+static int setup(void **state)
+{
+	struct env *env = calloc(1, sizeof(*env));
+
+	assert_non_null(env);
+	env->back_end = current;
+	if (current->is_durable)
+		place_make(&env->place);
+	arena_init(&env->a, 64 * 1024 * 1024);
+	env_open(env);
+	*state = env;
+	return 0;
+}
+
+static void must_not_report(void *arg, const char *line)
+{
+	(void)arg;
+	fail_msg("store_check: %s", line);
+}
+
+static int teardown(void **state)
+{
+	struct env *env = *state;
+
+	assert_ok(store_check(env->s, must_not_report, NULL));
+	env_close(env);
+	if (env->back_end->is_durable)
+		place_remove(&env->place);
+	arena_done(&env->a);
+	free(env);
+	return 0;
+}
+
+static void assert_thing_equal(const struct thing *a, const struct thing *b)
+{
+	assert_true(id_eq(a->id, b->id));
+	assert_int_equal(a->version, b->version);
+	assert_true(str_eq(a->text, b->text) && !a->text.p == !b->text.p);
+	assert_true(bytes_eq(a->blob, b->blob) && !a->blob.p == !b->blob.p);
+	assert_true(id_eq(a->owner, b->owner));
+	assert_true(a->number == b->number && a->flag == b->flag);
+	assert_true(str_eq(a->note, b->note) && !a->note.p == !b->note.p);
+}
+
+static enum rc get_thing(struct env *env, struct id id, struct thing *out)
+{
+	const struct thing key = { .id = id };
+
+	return store_get(env->r, &THINGS, STORE_PRIMARY, &key, &env->a, out);
+}
+
+/* --- one row --- */
+
+static void test_insert__every_type_comes_back(void **state)
+{
+	static const uint8_t octets[] = { 0, 1, 0xff, 0 };
+	struct env *env = *state;
+	struct thing rows[] = {
+		{ .text = STR("gr\xc3\xbc\xc3\x9f"), .blob = { octets, 4 }, .owner = id_new(),
+		  .number = INT64_MAX, .flag = INT64_MIN, .note = STR("n") },
+		{ .text = { "", 0 }, .blob = { octets, 0 }, .number = INT64_MIN, .note = { "", 0 } },
+		{ .blob = { octets, 1 } },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct thing got;
+
+		rows[i].id = id_new();
+		must_insert(env->s, &rows[i]);
+		assert_ok(get_thing(env, rows[i].id, &got));
+		assert_thing_equal(&rows[i], &got);
+		if (got.text.p)
+			assert_int_equal(got.text.p[got.text.len], 0);
+	}
+}
+
+static void test_insert__what_no_row_may_hold_is_refused(void **state)
+{
+	struct thing good = thing_new(1), bad[6];
+	struct tx *tx = tx_must();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		bad[i] = good;
+	bad[0].id = (struct id){ 0 };
+	bad[1].blob = (struct bytes){ 0 }; /* in an index that is not partial */
+	bad[2].text = (struct str){ "a\0b", 3 };
+	bad[3].note = STR("12345678\xff");
+	bad[4].note = STR("\xc3");
+	bad[5].note = (struct str){ "12345678\0", 9 };
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		assert_rc(RC_INVALID, tx_insert(tx, &THINGS, &bad[i]));
+		bad[i].version = 1;
+		if (i > 0)
+			assert_rc(RC_INVALID, tx_update(tx, &THINGS, &bad[i],
+							STORE_COLUMNS(THING_COL_TEXT, THING_COL_BLOB,
+								      THING_COL_NOTE)));
+	}
+	assert_true(tx_is_empty(tx));
+	tx_free(tx);
+}
+
+static void test_insert__same_primary_key_conflicts(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(1), got;
+	struct tx *tx = tx_must();
+
+	must_insert(env->s, &thing);
+	thing.number = 2;
+	assert_ok(tx_insert(tx, &THINGS, &thing));
+	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
+	assert_ok(get_thing(env, thing.id, &got));
+	assert_int_equal(got.number, 1);
+}
+
+static void test_insert__same_unique_key_conflicts_unless_absent(void **state)
+{
+	struct env *env = *state;
+	struct thing a = thing_new(1), b = thing_new(2), none[2] = { thing_new(3), thing_new(4) };
+	struct tx *tx = tx_must();
+
+	a.text = b.text = STR("same");
+	must_insert(env->s, &a);
+	assert_ok(tx_insert(tx, &THINGS, &b));
+	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
+	must_insert(env->s, &none[0]);
+	must_insert(env->s, &none[1]);
+}
+
+static void test_update__writes_the_set_and_counts_the_version(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(1), got;
+	struct tx *tx = tx_must();
+
+	thing.text = STR("before");
+	thing.note = STR("kept");
+	must_insert(env->s, &thing);
+	thing.text = STR("after");
+	thing.note = STR("not in the set");
+	thing.flag = 7;
+	assert_ok(tx_update(tx, &THINGS, &thing, STORE_COLUMNS(THING_COL_TEXT, THING_COL_FLAG)));
+	thing.text = STR("changed behind its back: the tx has copies");
+	assert_ok(store_commit(env->s, tx));
+
+	thing.version = 2;
+	thing.text = STR("after");
+	thing.note = STR("kept");
+	assert_ok(get_thing(env, thing.id, &got));
+	assert_thing_equal(&thing, &got);
+	assert_ok(store_get(env->r, &THINGS, THINGS_BY_TEXT, &thing, &env->a, &got));
+	thing.text = STR("before");
+	assert_rc(RC_NOTFOUND, store_get(env->r, &THINGS, THINGS_BY_TEXT, &thing, &env->a, &got));
+}
+
+static void test_update__to_absent_leaves_unique_and_partial_index(void **state)
+{
+	struct env *env = *state;
+	struct thing a = thing_new(1), b = thing_new(2), got;
+	struct tx *tx = tx_must();
+	int64_t count;
+
+	a.text = b.text = STR("name");
+	a.flag = 1;
+	must_insert(env->s, &a);
+	a.text = (struct str){ 0 };
+	a.flag = 0;
+	assert_ok(tx_update(tx, &THINGS, &a, STORE_COLUMNS(THING_COL_TEXT, THING_COL_FLAG)));
+	assert_ok(store_commit(env->s, tx));
+	must_insert(env->s, &b);
+	assert_ok(store_get(env->r, &THINGS, THINGS_BY_TEXT, &b, &env->a, &got));
+	assert_true(id_eq(got.id, b.id));
+	assert_rc(RC_NOTFOUND, store_get(env->r, &THINGS, THINGS_BY_TEXT, &a, &env->a, &got));
+	assert_ok(store_count(env->r, &THINGS, THINGS_BY_FLAG, NULL, 0, &count));
+	assert_int_equal(count, 0);
+}
+
+static void test_update__other_version_or_missing_row_conflicts(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(1), missing = thing_new(2);
+
+	must_insert(env->s, &thing);
+	assert_ok(update_number(env->s, &thing));
+	assert_rc(RC_CONFLICT, update_number(env->s, &thing)); /* it has version 2 now */
+	missing.version = 1;
+	assert_rc(RC_CONFLICT, update_number(env->s, &missing));
+}
+
+static void test_update__into_a_taken_unique_key_conflicts(void **state)
+{
+	struct env *env = *state;
+	struct thing a = thing_new(1), b = thing_new(2);
+	struct tx *tx = tx_must();
+
+	a.text = STR("a");
+	b.text = STR("b");
+	must_insert(env->s, &a);
+	must_insert(env->s, &b);
+	b.text = STR("a");
+	assert_ok(tx_update(tx, &THINGS, &b, STORE_COLUMNS(THING_COL_TEXT)));
+	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
+}
+
+static void test_update__useless_sets_are_refused(void **state)
+{
+	struct thing thing = thing_new(1);
+	struct tx *tx = tx_must();
+
+	(void)state;
+	assert_rc(RC_INVALID, tx_update(tx, &THINGS, &thing, STORE_COLUMNS(THING_COL_NUMBER)));
+	thing.version = 1;
+	assert_rc(RC_INVALID, tx_update(tx, &THINGS, &thing, 0));
+	assert_rc(RC_INVALID, tx_update(tx, &THINGS, &thing, STORE_COLUMNS(THING_COL_ID)));
+	assert_rc(RC_INVALID, tx_update(tx, &THINGS, &thing, STORE_COLUMNS(THING_COL_VERSION)));
+	assert_rc(RC_INVALID, tx_update(tx, &THINGS, &thing, UINT32_C(1) << COUNT_OF(thing_columns)));
+	tx_free(tx);
+}
+
+static enum rc delete_thing(struct env *env, const struct thing *thing)
+{
+	struct tx *tx = tx_must();
+
+	assert_ok(tx_delete(tx, &THINGS, thing));
+	return store_commit(env->s, tx);
+}
+
+static void test_delete__by_version_or_any(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(1), got;
+
+	must_insert(env->s, &thing);
+	thing.version = 2;
+	assert_rc(RC_CONFLICT, delete_thing(env, &thing));
+	thing.version = 1;
+	assert_ok(delete_thing(env, &thing));
+	assert_rc(RC_NOTFOUND, get_thing(env, thing.id, &got));
+	assert_rc(RC_CONFLICT, delete_thing(env, &thing));
+	thing.version = 0;
+	assert_ok(delete_thing(env, &thing));
+	must_insert(env->s, &thing); /* the key is free again */
+	thing.version = 0;
+	assert_ok(delete_thing(env, &thing));
+	assert_rc(RC_NOTFOUND, get_thing(env, thing.id, &got));
+}
+
+static void test_expect__holds_or_conflicts(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(1), other = thing_new(2), got;
+	struct tx *tx = tx_must();
+
+	must_insert(env->s, &thing);
+	assert_ok(tx_expect(tx, &THINGS, &thing));
+	assert_ok(tx_insert(tx, &THINGS, &other));
+	assert_ok(store_commit(env->s, tx));
+
+	assert_ok(update_number(env->s, &thing));
+	tx = tx_must();
+	other = thing_new(3);
+	assert_ok(tx_insert(tx, &THINGS, &other));
+	assert_ok(tx_expect(tx, &THINGS, &thing));
+	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
+	assert_rc(RC_NOTFOUND, get_thing(env, other.id, &got));
+}
+
+/* --- transactions --- */
+
+static void test_tx__operations_see_those_before(void **state)
+{
+	struct env *env = *state;
+	struct thing a = thing_new(1), b = thing_new(2), got;
+	struct tx *tx = tx_must();
+
+	a.text = b.text = STR("handed over");
+	assert_ok(tx_insert(tx, &THINGS, &a));
+	a.version = 1;
+	a.number = 10;
+	assert_ok(tx_update(tx, &THINGS, &a, STORE_COLUMNS(THING_COL_NUMBER)));
+	a.version = 2;
+	assert_ok(tx_expect(tx, &THINGS, &a));
+	assert_ok(tx_delete(tx, &THINGS, &a));
+	assert_ok(tx_insert(tx, &THINGS, &b));
+	assert_ok(store_commit(env->s, tx));
+	assert_rc(RC_NOTFOUND, get_thing(env, a.id, &got));
+	assert_ok(store_get(env->r, &THINGS, THINGS_BY_TEXT, &b, &env->a, &got));
+	assert_true(id_eq(got.id, b.id));
+}
+
+static void test_tx__all_or_nothing(void **state)
+{
+	struct env *env = *state;
+	struct thing old = thing_new(1), added = thing_new(2), got;
+	struct tx *tx = tx_must();
+
+	old.text = STR("taken");
+	must_insert(env->s, &old);
+	added.text = STR("taken");
+	old.number = 99;
+	assert_ok(tx_update(tx, &THINGS, &old, STORE_COLUMNS(THING_COL_NUMBER)));
+	assert_ok(tx_insert(tx, &THINGS, &added));
+	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
+	assert_ok(get_thing(env, old.id, &got));
+	assert_int_equal(got.number, 1);
+	assert_int_equal(got.version, 1);
+}
+
+static void test_tx__reset_forgets_and_limits_hold(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(1), got;
+	size_t len = TX_BYTES_MAX;
+	char *large = malloc(len);
+	struct tx *tx = tx_must();
+
+	assert_non_null(large);
+	memset(large, 'x', len);
+	assert_ok(tx_insert(tx, &THINGS, &thing));
+	assert_false(tx_is_empty(tx));
+	tx_reset(tx);
+	assert_true(tx_is_empty(tx));
+	assert_ok(store_commit(env->s, tx));
+	assert_rc(RC_NOTFOUND, get_thing(env, thing.id, &got));
+
+	tx = tx_must();
+	thing.note = (struct str){ large, len };
+	assert_rc(RC_LIMIT, tx_insert(tx, &THINGS, &thing));
+	thing.note.len = len / 4;
+	assert_ok(tx_insert(tx, &THINGS, &thing));
+	assert_ok(store_commit(env->s, tx));
+	assert_ok(get_thing(env, thing.id, &got));
+	assert_true(str_eq(thing.note, got.note));
+	tx = tx_must();
+	thing.version = 1;
+	for (int i = 0; i < TX_OPS_MAX; i++)
+		assert_ok(tx_expect(tx, &THINGS, &thing));
+	assert_rc(RC_LIMIT, tx_expect(tx, &THINGS, &thing));
+	assert_ok(store_commit(env->s, tx));
+	tx_free(NULL);
+	free(large);
+}
+
+/* --- the writer --- */
+
+/* Collects what the callbacks say; a tx with gate holds the writer in its callback. */
+struct results {
+	sem_t gate, all;
+	int left;
+	int order[64];
+	enum rc rc[64];
+	int count;
+	pthread_t thread;
+};
+struct result_arg {
+	struct results *results;
+	int number;
+	bool waits;
+};
+
+static void on_done(void *p, enum rc rc)
+{
+	struct result_arg *arg = p;
+	struct results *results = arg->results;
+
+	results->thread = pthread_self();
+	results->order[results->count] = arg->number;
+	results->rc[results->count++] = rc;
+	if (arg->waits)
+		sem_wait(&results->gate);
+	if (--results->left == 0)
+		sem_post(&results->all);
+}
+
+static void results_init(struct results *results, int left)
+{
+	*results = (struct results){ .left = left };
+	sem_init(&results->gate, 0, 0);
+	sem_init(&results->all, 0, 0);
+}
+
+/* Everything in one group: some conflict, at their first operation or half-way, and only they. */
+static void test_submit__a_conflict_in_a_group_concerns_its_tx_alone(void **state)
+{
+	enum { COUNT = 40 };
+	struct env *env = *state;
+	struct results results;
+	struct result_arg args[COUNT + 1];
+	struct thing taken = thing_new(0), things[COUNT + 1], got;
+
+	taken.text = STR("taken");
+	must_insert(env->s, &taken);
+	results_init(&results, COUNT + 1);
+	for (int i = 0; i <= COUNT; i++) {
+		struct tx *tx = tx_must();
+		struct thing doomed = thing_new(1000 + i);
+
+		things[i] = thing_new(i);
+		args[i] = (struct result_arg){ &results, i, .waits = i == 0 };
+		if (i > 0 && i % 5 == 1) { /* fails at once */
+			doomed.version = 1;
+			assert_ok(tx_expect(tx, &THINGS, &doomed));
+		}
+		assert_ok(tx_insert(tx, &THINGS, &things[i]));
+		if (i > 0 && i % 5 == 3) { /* fails half-way */
+			doomed.text = STR("taken");
+			assert_ok(tx_insert(tx, &THINGS, &doomed));
+		}
+		if (i > 0 && i % 5 == 4)
+			tx_reset(tx); /* an empty one */
+		store_submit(env->s, tx, on_done, &args[i]);
+	}
+	sem_post(&results.gate);
+	sem_wait(&results.all);
+
+	assert_false(pthread_equal(results.thread, pthread_self()));
+	for (int i = 0; i <= COUNT; i++) {
+		bool fails = i > 0 && (i % 5 == 1 || i % 5 == 3);
+		bool is_stored = !fails && !(i > 0 && i % 5 == 4);
+
+		assert_int_equal(results.order[i], i);
+		assert_rc(fails ? RC_CONFLICT : RC_OK, results.rc[i]);
+		assert_rc(is_stored ? RC_OK : RC_NOTFOUND, get_thing(env, things[i].id, &got));
+	}
+}
+
+struct chain {
+	struct store *s;
+	int left;
+	sem_t end;
+};
+
+static void submit_next(void *arg, enum rc rc)
+{
+	struct chain *chain = arg;
+	struct thing thing = thing_new(chain->left);
+	struct tx *tx = tx_new();
+
+	if (rc != RC_OK || !tx || tx_insert(tx, &THINGS, &thing) != RC_OK)
+		abort();
+	if (chain->left-- > 0) {
+		store_submit(chain->s, tx, submit_next, chain);
+		return;
+	}
+	tx_free(tx);
+	sem_post(&chain->end);
+}
+
+static void test_submit__a_callback_may_submit(void **state)
+{
+	struct env *env = *state;
+	struct chain chain = { .s = env->s, .left = 20 };
+	int64_t count;
+
+	sem_init(&chain.end, 0, 0);
+	store_submit(env->s, tx_must(), submit_next, &chain);
+	sem_wait(&chain.end);
+	assert_ok(store_count(env->r, &THINGS, STORE_PRIMARY, NULL, 0, &count));
+	assert_int_equal(count, 20);
+}
+
+static void test_close__finishes_what_was_submitted(void **state)
+{
+	struct env *env = *state;
+	struct results results;
+	struct result_arg args[50];
+
+	results_init(&results, 50);
+	for (int i = 0; i < 50; i++) {
+		struct tx *tx = tx_must();
+		struct thing thing = thing_new(i);
+
+		args[i] = (struct result_arg){ &results, i, .waits = false };
+		assert_ok(tx_insert(tx, &THINGS, &thing));
+		store_submit(env->s, tx, on_done, &args[i]);
+	}
+	env_close(env);
+	assert_int_equal(results.left, 0);
+	for (int i = 0; i < 50; i++)
+		assert_rc(RC_OK, results.rc[i]);
+	env_open(env);
+}
+
+enum { HAMMER_THREADS = 8, HAMMER_ROUNDS = 60 };
+
+struct hammer {
+	struct store *s;
+	struct id id;
+	int conflicts;
+};
+
+/* Reads, adds one, writes; again after a conflict. */
+static void *hammer(void *arg)
+{
+	struct hammer *h = arg;
+	struct store_read *r;
+	struct arena a;
+
+	arena_init(&a, 64 * 1024);
+	if (store_read_open(h->s, &r) != RC_OK)
+		abort();
+	for (int round = 0; round < HAMMER_ROUNDS;) {
+		struct thing thing, key = { .id = h->id };
+		struct tx *tx = tx_new();
+		enum rc rc;
+
+		if (!tx || store_get(r, &THINGS, STORE_PRIMARY, &key, &a, &thing) != RC_OK)
+			abort();
+		thing.number++;
+		if (tx_update(tx, &THINGS, &thing, STORE_COLUMNS(THING_COL_NUMBER)) != RC_OK)
+			abort();
+		rc = store_commit(h->s, tx);
+		if (rc == RC_OK)
+			round++;
+		else if (rc == RC_CONFLICT)
+			h->conflicts++;
+		else
+			abort();
+		arena_reset(&a);
+	}
+	store_read_close(r);
+	arena_done(&a);
+	return NULL;
+}
+
+static void test_threads__no_increment_is_lost(void **state)
+{
+	struct env *env = *state;
+	struct hammer hammers[HAMMER_THREADS];
+	pthread_t threads[HAMMER_THREADS];
+	struct thing thing = thing_new(0), got;
+
+	must_insert(env->s, &thing);
+	for (int i = 0; i < HAMMER_THREADS; i++) {
+		hammers[i] = (struct hammer){ .s = env->s, .id = thing.id };
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer, &hammers[i]), 0);
+	}
+	for (int i = 0; i < HAMMER_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_ok(get_thing(env, thing.id, &got));
+	assert_int_equal(got.number, HAMMER_THREADS * HAMMER_ROUNDS);
+	assert_int_equal(got.version, HAMMER_THREADS * HAMMER_ROUNDS + 1);
+}
+
+/* --- snapshots --- */
+
+static void test_read_begin__sees_one_snapshot_until_the_end(void **state)
+{
+	struct env *env = *state;
+	struct thing changed = thing_new(1), deleted = thing_new(2), added = thing_new(3), got;
+	struct thing *list;
+	size_t count;
+	int64_t n;
+
+	must_insert(env->s, &changed);
+	must_insert(env->s, &deleted);
+	assert_ok(store_read_begin(env->r));
+	assert_ok(get_thing(env, changed.id, &got));
+
+	changed.number = 100;
+	assert_ok(update_number(env->s, &changed));
+	assert_ok(delete_thing(env, &deleted));
+	must_insert(env->s, &added);
+
+	for (int round = 0; round < 2; round++) {
+		assert_ok(get_thing(env, changed.id, &got));
+		assert_int_equal(got.number, 1);
+		assert_ok(get_thing(env, deleted.id, &got));
+		assert_rc(RC_NOTFOUND, get_thing(env, added.id, &got));
+		assert_ok(store_list(env->r, &(struct store_query){ .table = &THINGS,
+			.index = THINGS_BY_NUMBER, .limit = 10 }, &env->a, &list, &count));
+		assert_int_equal(count, 2);
+		assert_int_equal(list[0].number, 1);
+		assert_int_equal(list[1].number, 2);
+		assert_ok(store_count(env->r, &THINGS, STORE_PRIMARY, NULL, 0, &n));
+		assert_int_equal(n, 2);
+	}
+	store_read_end(env->r);
+	assert_ok(get_thing(env, changed.id, &got));
+	assert_int_equal(got.number, 100);
+	assert_rc(RC_NOTFOUND, get_thing(env, deleted.id, &got));
+	assert_ok(get_thing(env, added.id, &got));
+}
+
+static void test_commit__is_seen_by_every_reader_afterwards(void **state)
+{
+	struct env *env = *state;
+	struct store_read *other;
+	struct thing thing = thing_new(1), got;
+
+	assert_ok(store_read_open(env->s, &other));
+	for (int i = 0; i < 20; i++) {
+		thing.id = id_new();
+		must_insert(env->s, &thing);
+		assert_ok(get_thing(env, thing.id, &got));
+		assert_ok(store_get(other, &THINGS, STORE_PRIMARY, &thing, &env->a, &got));
+	}
+	store_read_close(other);
+}
+
+/* --- lists against a model --- */
+
+enum { MODEL_ROWS = 300, MODEL_QUERIES = 3000 };
+
+static uint32_t random_state = 12345;
+static uint32_t random_below(uint32_t n)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (uint32_t)(((uint64_t)random_state * n) >> 32);
+}
+
+static const struct {
+	int index;
+	unsigned count;
+	unsigned columns[2];
+	bool skips; /* rows with an unset first column are not in it */
+} model_indexes[] = {
+	{ STORE_PRIMARY, 0, { 0 }, false },
+	{ THINGS_BY_TEXT, 1, { THING_COL_TEXT }, true },
+	{ THINGS_BY_OWNER, 2, { THING_COL_OWNER, THING_COL_NUMBER }, false },
+	{ THINGS_BY_NUMBER, 1, { THING_COL_NUMBER }, false },
+	{ THINGS_BY_FLAG, 2, { THING_COL_FLAG, THING_COL_NUMBER }, true },
+	{ THINGS_BY_BLOB, 1, { THING_COL_BLOB }, false },
+};
+
+static int compare_octets(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	size_t len = a_len < b_len ? a_len : b_len;
+	int order = len ? memcmp(a, b, len) : 0;
+
+	return order ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+static int compare_column(unsigned column, const struct thing *a, const struct thing *b)
+{
+	switch (column) {
+	case THING_COL_ID:
+		return memcmp(a->id.b, b->id.b, ID_LEN);
+	case THING_COL_TEXT:
+		return compare_octets(a->text.p, a->text.len, b->text.p, b->text.len);
+	case THING_COL_BLOB:
+		return compare_octets(a->blob.p, a->blob.len, b->blob.p, b->blob.len);
+	case THING_COL_OWNER:
+		return memcmp(a->owner.b, b->owner.b, ID_LEN);
+	case THING_COL_NUMBER:
+		return (a->number > b->number) - (a->number < b->number);
+	default:
+		return (a->flag > b->flag) - (a->flag < b->flag);
+	}
+}
+
+static bool is_unset(unsigned column, const struct thing *thing)
+{
+	return column == THING_COL_TEXT ? !thing->text.p : thing->flag == 0;
+}
+
+static int model_index; /* for qsort */
+static int compare_model(const void *a, const void *b)
+{
+	for (unsigned i = 0; i < model_indexes[model_index].count; i++) {
+		int order = compare_column(model_indexes[model_index].columns[i], a, b);
+
+		if (order)
+			return order;
+	}
+	return compare_column(THING_COL_ID, a, b);
+}
+
+/* What store_list() must answer, the naive way; rows are sorted by compare_model. */
+static size_t model_list(const struct thing *rows, const struct store_query *q, struct id *out)
+{
+	size_t count = 0;
+
+	for (size_t n = 0; n < MODEL_ROWS && count < q->limit; n++) {
+		const struct thing *row = &rows[q->descending ? MODEL_ROWS - 1 - n : n];
+		const unsigned *columns = model_indexes[model_index].columns;
+		bool fits = !model_indexes[model_index].skips || !is_unset(columns[0], row);
+
+		for (unsigned i = 0; i < q->key_columns; i++)
+			fits = fits && compare_column(columns[i], row, q->key) == 0;
+		if (q->upper)
+			fits = fits && (columns[q->key_columns] == THING_COL_FLAG ? row->flag
+										 : row->number) <= *q->upper;
+		if (q->lower)
+			fits = fits && (columns[q->key_columns] == THING_COL_FLAG ? row->flag
+										 : row->number) >= *q->lower;
+		if (q->after) {
+			int order = compare_model(row, q->after);
+
+			fits = fits && (q->descending ? order < 0 : order > 0);
+		}
+		if (fits)
+			out[count++] = row->id;
+	}
+	return count;
+}
+
+static struct thing random_thing(const struct id *owners)
+{
+	static char texts[MODEL_ROWS * 4][12];
+	static size_t next_text;
+	static const char *const blobs[] = { "", "a", "ab", "b", "\xff" };
+	uint32_t blob = random_below(COUNT_OF(blobs));
+	struct thing thing = {
+		.id = id_new(), .owner = owners[random_below(4)],
+		.number = (int64_t)random_below(12) - 4, .flag = (int64_t)random_below(4) - 1,
+		.blob = { (const uint8_t *)blobs[blob], strlen(blobs[blob]) },
+	};
+
+	if (random_below(3)) {
+		char *text = texts[next_text++ % COUNT_OF(texts)];
+
+		snprintf(text, sizeof(texts[0]), "%x%zu", random_below(16), next_text);
+		thing.text = str_of(text);
+	}
+	return thing;
+}
+
+static struct store_query random_query(const struct thing *rows, const struct thing *after,
+				       int64_t bounds[2])
+{
+	unsigned count = model_indexes[model_index].count, key_columns = random_below(count + 1);
+	struct store_query q = {
+		.table = &THINGS, .index = model_indexes[model_index].index,
+		.key = &rows[random_below(MODEL_ROWS)], .key_columns = key_columns,
+		.descending = random_below(2), .limit = 1 + random_below(40),
+	};
+
+	bounds[0] = (int64_t)random_below(14) - 5;
+	bounds[1] = (int64_t)random_below(14) - 5;
+	if (key_columns < count && (model_indexes[model_index].columns[key_columns] == THING_COL_NUMBER ||
+				    model_indexes[model_index].columns[key_columns] == THING_COL_FLAG)) {
+		q.upper = random_below(2) ? &bounds[0] : NULL;
+		q.lower = random_below(2) ? &bounds[1] : NULL;
+	}
+	if (random_below(2))
+		q.after = after;
+	return q;
+}
+
+static void insert_model(struct env *env, struct thing *rows)
+{
+	struct id owners[4] = { { .b = { 0 } }, id_new(), id_new(), id_new() };
+	struct tx *tx = tx_must();
+
+	for (size_t i = 0; i < MODEL_ROWS; i++) {
+		rows[i] = random_thing(owners);
+		assert_ok(tx_insert(tx, &THINGS, &rows[i]));
+		rows[i].version = 1;
+	}
+	assert_ok(store_commit(env->s, tx));
+}
+
+static void test_list__equals_the_model_for_random_queries(void **state)
+{
+	struct env *env = *state;
+	struct thing rows[MODEL_ROWS], *got;
+	struct id expected[MODEL_ROWS];
+
+	insert_model(env, rows);
+	for (model_index = 0; model_index < (int)COUNT_OF(model_indexes); model_index++) {
+		qsort(rows, MODEL_ROWS, sizeof(rows[0]), compare_model);
+		for (int n = 0; n < MODEL_QUERIES / (int)COUNT_OF(model_indexes); n++) {
+			struct thing after = rows[random_below(MODEL_ROWS)];
+			int64_t bounds[2];
+			struct store_query q = random_query(rows, &after, bounds);
+			size_t want, count;
+
+			/* A row with an unset column is in no place of a partial index. */
+			if (model_indexes[model_index].skips &&
+			    is_unset(model_indexes[model_index].columns[0], &after))
+				q.after = NULL;
+			if (random_below(4) == 0)
+				after.id = id_new(); /* a row that is gone */
+			want = model_list(rows, &q, expected);
+			assert_ok(store_list(env->r, &q, &env->a, &got, &count));
+			assert_int_equal(count, want);
+			for (size_t i = 0; i < count; i++)
+				assert_true(id_eq(got[i].id, expected[i]));
+			if (count == 0)
+				assert_null(got);
+			arena_reset(&env->a);
+		}
+	}
+}
+
+static void test_list__pages_join_to_the_whole(void **state)
+{
+	struct env *env = *state;
+	struct thing rows[MODEL_ROWS], *page;
+	struct id expected[MODEL_ROWS];
+
+	insert_model(env, rows);
+	for (model_index = 0; model_index < (int)COUNT_OF(model_indexes); model_index++) {
+		qsort(rows, MODEL_ROWS, sizeof(rows[0]), compare_model);
+		for (int descending = 0; descending < 2; descending++) {
+			struct store_query q = { .table = &THINGS, .descending = descending,
+				.index = model_indexes[model_index].index, .limit = MODEL_ROWS };
+			size_t want = model_list(rows, &q, expected), at = 0, count;
+
+			for (q.limit = 7;; q.after = &page[count - 1]) {
+				assert_ok(store_list(env->r, &q, &env->a, &page, &count));
+				if (count == 0)
+					break;
+				for (size_t i = 0; i < count; i++)
+					assert_true(at < want && id_eq(page[i].id, expected[at++]));
+			}
+			assert_int_equal(at, want);
+		}
+	}
+}
+
+static void test_list__senseless_queries_are_refused(void **state)
+{
+	struct env *env = *state;
+	struct thing key = thing_new(1), *got;
+	int64_t bound = 1;
+	size_t count;
+	struct store_query bad[] = {
+		{ .table = &THINGS, .index = STORE_PRIMARY, .limit = 0 },
+		{ .table = &THINGS, .index = STORE_PRIMARY, .limit = 1, .upper = &bound },
+		{ .table = &THINGS, .index = THINGS_BY_TEXT, .limit = 1, .lower = &bound },
+		{ .table = &THINGS, .index = THINGS_BY_NUMBER, .limit = 1, .key = &key,
+		  .key_columns = 1, .lower = &bound },
+		{ .table = &THINGS, .index = THINGS_BY_NUMBER, .limit = 1, .key = &key,
+		  .key_columns = 2 },
+		{ .table = &THINGS, .index = STORE_PRIMARY, .limit = 1, .key = &key,
+		  .key_columns = 1, .after = &key },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_rc(RC_INVALID, store_list(env->r, &bad[i], &env->a, &got, &count));
+}
+
+static void test_list__a_full_arena_is_no_memory(void **state)
+{
+	struct env *env = *state;
+	struct thing rows[MODEL_ROWS], *got;
+	size_t count;
+	struct arena small;
+
+	insert_model(env, rows);
+	arena_init(&small, 4096);
+	assert_rc(RC_NOMEM, store_list(env->r, &(struct store_query){ .table = &THINGS,
+		.index = STORE_PRIMARY, .limit = MODEL_ROWS }, &small, &got, &count));
+	arena_done(&small);
+}
+
+static void test_count_and_get__by_index(void **state)
+{
+	struct env *env = *state;
+	struct thing rows[MODEL_ROWS], got;
+
+	insert_model(env, rows);
+	for (model_index = 1; model_index < (int)COUNT_OF(model_indexes); model_index++) {
+		qsort(rows, MODEL_ROWS, sizeof(rows[0]), compare_model);
+		for (unsigned key_columns = 0; key_columns <= model_indexes[model_index].count;
+		     key_columns++) {
+			const struct thing *key = &rows[random_below(MODEL_ROWS)];
+			struct store_query q = { .table = &THINGS, .key = key,
+				.index = model_indexes[model_index].index,
+				.key_columns = key_columns, .limit = MODEL_ROWS };
+			struct id expected[MODEL_ROWS];
+			size_t want = model_list(rows, &q, expected);
+			int64_t count;
+
+			assert_ok(store_count(env->r, &THINGS, q.index, key, key_columns, &count));
+			assert_int_equal(count, want);
+			if (key_columns < model_indexes[model_index].count)
+				continue;
+			assert_rc(want ? RC_OK : RC_NOTFOUND,
+				  store_get(env->r, &THINGS, q.index, key, &env->a, &got));
+			if (want)
+				assert_true(id_eq(got.id, expected[0]));
+		}
+	}
+}
+
+/* --- the rest --- */
+
+static void test_real_tables__take_a_row_each(void **state)
+{
+	struct env *env = *state;
+	struct account_record account = { .id = id_new(), .directory = STR("default"),
+		.thumbprint = bytes_of("0123456789abcdef0123456789abcdef", 32), .status = ACCOUNT_VALID };
+	struct order_record order = { .id = id_new(), .account = account.id, .status = ORDER_PENDING };
+	struct authz_record authz = { .id = id_new(), .account = account.id,
+		.identifier = STR("dns:*.a.example") };
+	struct cert_record cert = { .serial = bytes_of("serial", 6), .spki_hash = bytes_of("hash", 4),
+		.revoked_at = 5 };
+	struct job_record job = { .id = id_new(), .due_at_ms = 7 };
+	struct meta_record meta = { .key = STR("node"), .value = bytes_of("v", 1) }, meta_got;
+	struct audit_record audit = { .id = id_new(), .actor = STR("system") };
+	struct account_record account_got;
+	struct cert_record *certs, cert_got;
+	int64_t now = 10;
+	size_t count;
+	struct tx *tx = tx_must();
+
+	assert_ok(tx_insert(tx, &ACCOUNTS, &account));
+	assert_ok(tx_insert(tx, &ORDERS, &order));
+	assert_ok(tx_insert(tx, &AUTHZS, &authz));
+	assert_ok(tx_insert(tx, &CERTS, &cert));
+	assert_ok(tx_insert(tx, &JOBS, &job));
+	assert_ok(tx_insert(tx, &METAS, &meta));
+	assert_ok(tx_insert(tx, &AUDITS, &audit));
+	assert_ok(store_commit(env->s, tx));
+
+	assert_ok(store_get(env->r, &ACCOUNTS, ACCOUNTS_BY_KEY, &account, &env->a, &account_got));
+	assert_true(id_eq(account.id, account_got.id));
+	assert_ok(store_get(env->r, &CERTS, STORE_PRIMARY, &cert, &env->a, &cert_got));
+	assert_ok(store_get(env->r, &METAS, STORE_PRIMARY, &meta, &env->a, &meta_got));
+	assert_true(bytes_eq(meta.value, meta_got.value));
+	assert_ok(store_list(env->r, &(struct store_query){ .table = &CERTS, .index = CERTS_BY_REVOKED,
+		.upper = &now, .limit = 5 }, &env->a, &certs, &count));
+	assert_int_equal(count, 1);
+
+	tx = tx_must();
+	account.id = id_new(); /* the same key in the same directory: RFC 8555 §7.3.1 finds the first */
+	assert_ok(tx_insert(tx, &ACCOUNTS, &account));
+	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
+}
+
+static void test_ping_and_describe(void **state)
+{
+	struct env *env = *state;
+
+	assert_ok(store_ping(env->s));
+	assert_ok(store_ping(env->s));
+	assert_memory_equal(store_describe(env->s), env->back_end->name, strlen(env->back_end->name));
+}
+
+static void test_reopen__what_was_committed_is_there(void **state)
+{
+	struct env *env = *state;
+	struct thing thing = thing_new(5), got;
+
+	if (!env->back_end->is_durable)
+		return; /* forgetting is what it is for */
+	thing.text = STR("stays");
+	must_insert(env->s, &thing);
+	env_close(env);
+	env_open(env);
+	assert_ok(get_thing(env, thing.id, &got));
+	assert_thing_equal(&thing, &got);
+}
+
+static void test_open__unknown_urls_are_refused(void **state)
+{
+	static const char *const urls[] = { "", "sqlite", "sqlite:", "mysql:x", "memory:x", ":x" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(urls); i++) {
+		const struct store_options options = { .url = str_of(urls[i]), .tables = STORE_TABLES,
+						       .create = true };
+		struct fault f = { 0 };
+		struct store *s;
+
+		assert_rc(RC_INVALID, store_open(&options, &s, &f));
+		assert_memory_equal(f.detail, "store: ", 7);
+	}
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_insert__every_type_comes_back),
+		T(test_insert__what_no_row_may_hold_is_refused),
+		T(test_insert__same_primary_key_conflicts),
+		T(test_insert__same_unique_key_conflicts_unless_absent),
+		T(test_update__writes_the_set_and_counts_the_version),
+		T(test_update__to_absent_leaves_unique_and_partial_index),
+		T(test_update__other_version_or_missing_row_conflicts),
+		T(test_update__into_a_taken_unique_key_conflicts),
+		T(test_update__useless_sets_are_refused),
+		T(test_delete__by_version_or_any),
+		T(test_expect__holds_or_conflicts),
+		T(test_tx__operations_see_those_before),
+		T(test_tx__all_or_nothing),
+		T(test_tx__reset_forgets_and_limits_hold),
+		T(test_submit__a_conflict_in_a_group_concerns_its_tx_alone),
+		T(test_submit__a_callback_may_submit),
+		T(test_close__finishes_what_was_submitted),
+		T(test_threads__no_increment_is_lost),
+		T(test_read_begin__sees_one_snapshot_until_the_end),
+		T(test_commit__is_seen_by_every_reader_afterwards),
+		T(test_list__equals_the_model_for_random_queries),
+		T(test_list__pages_join_to_the_whole),
+		T(test_list__senseless_queries_are_refused),
+		T(test_list__a_full_arena_is_no_memory),
+		T(test_count_and_get__by_index),
+		T(test_real_tables__take_a_row_each),
+		T(test_ping_and_describe),
+		T(test_reopen__what_was_committed_is_there),
+		T(test_open__unknown_urls_are_refused),
+	};
+	int failed = 0;
+
+	for (size_t i = 0; i < COUNT_OF(back_ends); i++) {
+		current = &back_ends[i];
+		failed += cmocka_run_group_tests_name(current->name, tests, NULL, NULL);
+	}
+	return failed;
+}
