@@ -112,7 +112,8 @@ static void request_release(struct request *req)
 	jws_done(&req->jws);
 	account_unref(req->account);
 	config_unref(req->config);
-	loop_timer_clear(req->timer);
+	if (req->timer)
+		loop_timer_clear(req->timer);
 	if (t->idle_count < IDLE_REQUESTS) {
 		arena_reset(&req->own_arena);
 		req->next = t->idle;
