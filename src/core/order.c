@@ -374,6 +374,20 @@ static enum rc check_csr(struct context *c, struct order *o, const struct accoun
 	return rc;
 }
 
+/* One more line of the order's own trace: what `assay order why` shows as its steps. */
+static enum rc order_note(struct context *c, struct order_record *r, const char *what)
+{
+	char at[21];
+	const char *trace;
+
+	clock_rfc3339(c->now, at);
+	trace = arena_printf(c->arena, "%.*s%s %s\n", STR_ARG(r->trace), at, what);
+	if (!trace)
+		return RC_NOMEM;
+	r->trace = str_of(trace);
+	return RC_OK;
+}
+
 /* Step (1) of the issuance protocol (TRUST §4): claim, audit and job in one transaction. */
 static enum rc order_claim(struct context *c, struct order *o, const struct issue_request *request,
 			   struct bytes csr_hash, struct fault *f)
@@ -390,9 +404,11 @@ static enum rc order_claim(struct context *c, struct order *o, const struct issu
 	r->authority = request->authority->name;
 	r->serial = claim.serial;
 	r->claim = claim.claim;
-	rc = tx_update(c->tx, &ORDERS, r,
-		       1u << ORDER_COL_STATUS | 1u << ORDER_COL_CSR_HASH | 1u << ORDER_COL_AUTHORITY | 1u << ORDER_COL_SERIAL |
-			       1u << ORDER_COL_CLAIM);
+	rc = order_note(c, r, "finalized: serial and contents recorded, the issuer is asked");
+	if (rc == RC_OK)
+		rc = tx_update(c->tx, &ORDERS, r,
+			       STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_CSR_HASH, ORDER_COL_AUTHORITY, ORDER_COL_SERIAL,
+					     ORDER_COL_CLAIM, ORDER_COL_TRACE));
 	if (rc == RC_OK)
 		rc = job_add(c, JOB_ISSUE, r->id, 0);
 	if (rc == RC_OK)
@@ -486,7 +502,9 @@ enum rc order_create_direct(struct context *c, const struct direct_request *d, s
 	r->authority = d->authority->name;
 	r->serial = claim.serial;
 	r->claim = claim.claim;
-	rc = tx_insert(c->tx, &ORDERS, r);
+	rc = order_note(c, r, "asked for by the operator: serial and contents recorded, the issuer is asked");
+	if (rc == RC_OK)
+		rc = tx_insert(c->tx, &ORDERS, r);
 	if (rc == RC_OK)
 		rc = job_add(c, JOB_ISSUE, r->id, 0);
 	if (rc == RC_OK)
@@ -524,7 +542,10 @@ enum rc order_issued(struct context *c, struct order *order, struct bytes certif
 	r->claim = (struct bytes){ 0 }; /* the certificate holds it now */
 	rc = tx_insert(c->tx, &CERTS, &cert);
 	if (rc == RC_OK)
-		rc = tx_update(c->tx, &ORDERS, r, 1u << ORDER_COL_STATUS | 1u << ORDER_COL_CERTIFICATE | 1u << ORDER_COL_CLAIM);
+		rc = order_note(c, r, "certificate signed and recorded");
+	if (rc == RC_OK)
+		rc = tx_update(c->tx, &ORDERS, r,
+			       STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_CERTIFICATE, ORDER_COL_CLAIM, ORDER_COL_TRACE));
 	if (rc == RC_OK) {
 		char *serial = arena_alloc(c->arena, 2 * cert.serial.len + 1);
 
@@ -549,7 +570,9 @@ enum rc order_failed(struct context *c, struct order *order, const struct fault 
 	r->status = ORDER_INVALID;
 	rc = fault_to_json(c->arena, why, NULL, &r->error);
 	if (rc == RC_OK)
-		rc = tx_update(c->tx, &ORDERS, r, 1u << ORDER_COL_STATUS | 1u << ORDER_COL_ERROR);
+		rc = order_note(c, r, "the issuer refused");
+	if (rc == RC_OK)
+		rc = tx_update(c->tx, &ORDERS, r, STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_ERROR, ORDER_COL_TRACE));
 	if (rc == RC_OK)
 		rc = audit_add(c, "order.fail", id_str(c->arena, r->id), "%s", why->detail);
 	if (rc == RC_OK)

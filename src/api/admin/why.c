@@ -1,0 +1,281 @@
+/* why.c - GET /v1/orders/ID/why: what became of an order and why, so that nobody needs the log. The
+ * zone that decides, each authorization with what was tried and answered, the steps of the issuance
+ * with their times, and in one sentence each: the cause, and what to do. */
+#include "acme/problem.h"
+#include "api/admin/resource.h"
+#include "base/clock.h"
+#include "core/authz.h"
+
+#define JOBS_LOOKED_AT 1000
+
+struct why {
+	struct request *req;
+	struct json_out *out;
+	const struct order *order;
+	struct job_record *jobs;
+	size_t job_count;
+	/* The verdict, as text in the request's arena. */
+	struct str cause, remedy;
+};
+
+static void verdict(struct why *w, const char *cause, const char *remedy)
+{
+	if (w->cause.p)
+		return; /* the first is the one that counts */
+	w->cause = str_of(cause ? cause : "out of memory");
+	w->remedy = str_of(remedy ? remedy : "try again");
+}
+
+static const struct job_record *find_job(const struct why *w, struct id subject)
+{
+	for (size_t i = 0; i < w->job_count; i++) {
+		if (bytes_eq(w->jobs[i].subject, bytes_of(subject.b, ID_LEN)))
+			return &w->jobs[i];
+	}
+	return NULL;
+}
+
+/* --- what to do --- */
+
+/* Of a challenge that failed. */
+static const char *challenge_remedy(enum problem p)
+{
+	switch (p) {
+	case PROBLEM_CONNECTION:
+		return "Make the name's address reachable from this server on the port in the trace (firewall, "
+		       "listener), or allow the address in the zone's targets; then have the client order again.";
+	case PROBLEM_DNS:
+		return "Make the name resolve at the zone's resolver (see the trace), or give the zone another "
+		       "resolver; then have the client order again.";
+	case PROBLEM_UNAUTHORIZED:
+	case PROBLEM_INCORRECT_RESPONSE:
+		return "The host answered, but not with this client's proof: see that the name points to the machine "
+		       "that ordered and that its web server serves /.well-known/acme-challenge/; then order again.";
+	case PROBLEM_TLS:
+		return "The host's TLS answer was not the challenge's: see which server answers on the port in the "
+		       "trace; then order again.";
+	case PROBLEM_CAA:
+		return "Add this CA to the name's CAA records, or change the zone's caa mode; then order again.";
+	case PROBLEM_REJECTED_IDENTIFIER:
+		return "Add a zone that covers the name (zones: in the settings); then order again.";
+	default:
+		return "Remove what the error names; then have the client order again. A failed authorization is "
+		       "never tried again (RFC 8555 §7.1.6).";
+	}
+}
+
+static void blame_failed(struct why *w, const struct authz_record *z)
+{
+	AUTO(fault) struct fault f = { 0 };
+
+	if (fault_from_json(z->error, &f) != RC_OK)
+		(void)fault_set(&f, RC_INTERNAL, PROBLEM_SERVER_INTERNAL, "the stored error cannot be read");
+	verdict(w, arena_printf(w->req->arena, "%s for %.*s failed: %s", challenge_type_name(z->attempted),
+				STR_ARG(z->shown), f.detail),
+		challenge_remedy(f.problem));
+}
+
+static void blame_waiting(struct why *w, const struct authz_record *z)
+{
+	struct arena *a = w->req->arena;
+	const struct job_record *job = find_job(w, z->id);
+
+	if (!z->attempted)
+		verdict(w, arena_printf(a, "%.*s is not proven yet: the client has not answered a challenge.", STR_ARG(z->shown)),
+			"Look at the client: it must put up the proof and then tell this server (RFC 8555 §7.5.1).");
+	else if (job && job->note.p)
+		verdict(w, arena_printf(a, "%s for %.*s is being tried again (attempt %lld): %.*s",
+					challenge_type_name(z->attempted), STR_ARG(z->shown),
+					(long long)job->attempt + 1, STR_ARG(job->note)),
+			"Wait for the next attempt, or mend what the last one met.");
+	else
+		verdict(w, arena_printf(a, "%s for %.*s is being validated.", challenge_type_name(z->attempted), STR_ARG(z->shown)),
+			"Wait.");
+}
+
+static void blame_gone(struct why *w, struct str name, const char *state)
+{
+	verdict(w, arena_printf(w->req->arena, "The authorization for %.*s is %s.", STR_ARG(name), state),
+		"Have the client make a new order.");
+}
+
+static void blame_authz(struct why *w, const struct authz_record *z, enum authz_state state)
+{
+	/* A settled order is not judged by what its authorizations are now. */
+	if (w->order->record.status != ORDER_PENDING)
+		return;
+	switch (state) {
+	case AUTHZ_STATE_VALID:
+		return;
+	case AUTHZ_STATE_PENDING:
+		if (w->order->state == ORDER_STATE_PENDING)
+			blame_waiting(w, z);
+		return;
+	case AUTHZ_STATE_INVALID:
+		blame_failed(w, z);
+		return;
+	default:
+		blame_gone(w, z->shown, authz_state_name(state));
+	}
+}
+
+/* What the authorizations do not explain. */
+static void blame_order(struct why *w)
+{
+	const struct order *o = w->order;
+	struct arena *a = w->req->arena;
+	const struct job_record *job = find_job(w, o->record.id);
+	AUTO(fault) struct fault f = { 0 };
+
+	switch (o->state) {
+	case ORDER_STATE_VALID:
+		verdict(w, "The certificate was issued.", "Nothing is to be done.");
+		return;
+	case ORDER_STATE_READY:
+		verdict(w, "Everything is proven; the client has not asked for the certificate yet.",
+			"Look at the client: it must finalize the order (RFC 8555 §7.4).");
+		return;
+	case ORDER_STATE_PENDING:
+		verdict(w, "The order waits for its authorizations.", "Look at the client.");
+		return;
+	case ORDER_STATE_PROCESSING:
+		if (job && job->note.p)
+			verdict(w, arena_printf(a, "The issuer is asked again (attempt %lld): %.*s",
+						(long long)job->attempt + 1, STR_ARG(job->note)),
+				"See that the signer process runs (`assay status`); the order goes on by itself.");
+		else
+			verdict(w, "The certificate is being issued.", "Wait.");
+		return;
+	case ORDER_STATE_INVALID:
+		if (fault_from_json(o->error, &f) != RC_OK)
+			(void)fault_set(&f, RC_INTERNAL, PROBLEM_SERVER_INTERNAL, "the stored error cannot be read");
+		verdict(w, arena_printf(a, "%s", f.detail),
+			o->record.claim.p || o->record.serial.p
+				? "The issuer refused: mend what the error names (authority, profile, permit); then order again."
+				: "Have the client make a new order.");
+	}
+}
+
+/* --- what is shown --- */
+
+static void show_challenges(struct json_out *o, int64_t set)
+{
+	json_out_open(o, "offered", '[');
+	for (int64_t bit = CHALLENGE_HTTP_01; bit <= CHALLENGE_TLS_ALPN_01; bit <<= 1) {
+		if (set & bit)
+			json_out_str(o, NULL, str_of(challenge_type_name(bit)));
+	}
+	json_out_close(o, ']');
+}
+
+static enum rc show_authz(struct why *w, const struct authz_record *z)
+{
+	struct json_out *o = w->out;
+	const struct job_record *job = find_job(w, z->id);
+	enum authz_state state = authz_state(z, w->req->core.now);
+	struct str id = id_str(w->req->arena, z->id);
+
+	if (!id.p)
+		return RC_NOMEM;
+	json_out_str(o, "authorization", id);
+	json_out_str(o, "status", str_of(authz_state_name(state)));
+	show_challenges(o, z->offered);
+	show_time(o, "created_at", z->created_at);
+	show_time(o, "expires_at", z->expires_at);
+	if (z->attempted)
+		json_out_str(o, "challenge", str_of(challenge_type_name(z->attempted)));
+	show_time(o, "attempted_at", z->attempted_at);
+	show_time(o, "validated_at", z->validated_at);
+	if (z->error.p)
+		json_out_raw(o, "error", z->error);
+	if (job) {
+		json_out_int(o, "attempt", job->attempt + 1);
+		show_time(o, "next_attempt_at", job->due_at_ms / 1000);
+		show_text(o, "last_attempt", job->note);
+	}
+	show_lines(o, "trace", z->trace);
+	blame_authz(w, z, state);
+	return RC_OK;
+}
+
+static enum rc show_identifier(struct why *w, size_t i)
+{
+	const struct identifier *id = &w->order->identifiers[i];
+	const struct zone *zone = config_zone(w->req->config, id);
+	struct authz_record z;
+	enum rc rc = RC_OK;
+
+	json_out_open(w->out, NULL, '{');
+	json_out_str(w->out, "identifier", id->shown);
+	/* An operator's own order asks no zone. */
+	if (w->order->authz_count) {
+		if (zone)
+			show_zone(w->req, w->out, "zone", zone);
+		rc = authz_load(&w->req->core, w->order->authzs[i], &z);
+		if (rc == RC_OK) {
+			rc = show_authz(w, &z);
+		} else if (rc == RC_NOTFOUND) {
+			json_out_str(w->out, "status", STR("expired"));
+			if (w->order->record.status == ORDER_PENDING)
+				blame_gone(w, id->shown, "expired and was removed");
+			rc = RC_OK;
+		}
+	}
+	json_out_close(w->out, '}');
+	return rc;
+}
+
+static void show_step(struct json_out *o, struct str at, struct str what)
+{
+	json_out_open(o, NULL, '{');
+	json_out_str(o, "at", at);
+	json_out_str(o, "what", what);
+	json_out_close(o, '}');
+}
+
+/* The order's own trace has a time and a sentence in each line. */
+static void show_steps(struct why *w)
+{
+	struct str rest = w->order->record.trace, line, at, what;
+	char made[21];
+
+	clock_rfc3339(w->order->record.created_at, made);
+	json_out_open(w->out, "steps", '[');
+	show_step(w->out, str_of(made), STR("order made"));
+	while (rest.len) {
+		(void)str_cut(rest, '\n', &line, &rest);
+		if (str_cut(line, ' ', &at, &what))
+			show_step(w->out, at, what);
+	}
+	json_out_close(w->out, ']');
+}
+
+enum rc admin_order_why(struct request *req, struct fault *f)
+{
+	struct store_query q = { .table = &JOBS, .index = STORE_PRIMARY, .limit = JOBS_LOOKED_AT };
+	struct query_param none = { 0 };
+	AUTO(answer) struct answer a;
+	struct order order;
+	struct why w = { .req = req, .out = &a.out, .order = &order };
+	enum rc rc = admin_query_decode(req->arena, req->http->query, &none, f);
+
+	answer_init(&a);
+	if (rc == RC_OK)
+		rc = admin_load_order(req, &order, f);
+	if (rc == RC_OK)
+		rc = store_list(req->core.read, &q, req->arena, &w.jobs, &w.job_count);
+	if (rc != RC_OK)
+		return rc;
+	json_out_open(&a.out, NULL, '{');
+	rc = show_order_members(req, &a.out, &order);
+	json_out_open(&a.out, "authorizations", '[');
+	for (size_t i = 0; rc == RC_OK && i < order.identifier_count; i++)
+		rc = show_identifier(&w, i);
+	json_out_close(&a.out, ']');
+	show_steps(&w);
+	blame_order(&w);
+	json_out_str(&a.out, "cause", w.cause);
+	json_out_str(&a.out, "remedy", w.remedy);
+	json_out_close(&a.out, '}');
+	return rc == RC_OK ? reply_json(req, 200, &a) : rc;
+}
