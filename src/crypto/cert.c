@@ -6,20 +6,22 @@
 #define CERT_SANS_MAX 1000 /* in a certificate of others; the size limit comes first */
 
 /* AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0], issuer [1], serial [2] } */
-static enum rc authority_key_id_read(const struct x509_ctx *c, struct bytes der, struct bytes *out)
+static enum rc authority_key_id_read(const struct x509_ctx *c, struct bytes der, struct cert_info *out)
 {
 	struct der d;
 	struct der_item item;
 
 	if (!der_only(der, DER_SEQUENCE, &d))
 		return x509_bad(c, "RFC 5280 §4.2.1.1: authorityKeyIdentifier is malformed");
-	if (der_get(&d, DER_CONTEXT(0), &item))
-		*out = item.body;
-	if (out->p && out->len == 0)
-		return x509_bad(c, "RFC 5280 §4.2.1.1: an empty keyIdentifier");
-	if (der_is_next(&d, DER_CONTEXT_CONS(1)) && !der_get(&d, DER_CONTEXT_CONS(1), &item))
-		return x509_bad(c, "RFC 5280 §4.2.1.1: authorityKeyIdentifier is malformed");
-	der_get(&d, DER_CONTEXT(2), &item);
+	if (der_get(&d, DER_CONTEXT(0), &item)) {
+		if (item.body.len == 0)
+			return x509_bad(c, "RFC 5280 §4.2.1.1: an empty keyIdentifier");
+		out->authority_key_id = item.body;
+	}
+	if (der_get(&d, DER_CONTEXT_CONS(1), &item))
+		out->says_more = true;
+	if (der_get(&d, DER_CONTEXT(2), &item))
+		out->says_more = true;
 	if (!der_at_end(&d))
 		return x509_bad(c, "RFC 5280 §4.2.1.1: authorityKeyIdentifier is malformed");
 	return RC_OK;
@@ -126,6 +128,7 @@ static enum rc tls_feature_read(const struct x509_ctx *c, struct bytes der, stru
 	while (!der_at_end(&d)) {
 		if (!der_get_small(&d, &feature))
 			return x509_bad(c, "RFC 7633 §4.1: tlsFeature is malformed");
+		out->says_more |= feature != 5 || out->must_staple;
 		out->must_staple |= feature == 5;
 	}
 	return RC_OK;
@@ -159,7 +162,7 @@ static enum rc extension_read(const struct x509_ctx *c, const struct extension *
 	case EXT_SUBJECT_KEY_ID:
 		return subject_key_id_read(c, e->value, &out->subject_key_id);
 	case EXT_AUTHORITY_KEY_ID:
-		return authority_key_id_read(c, e->value, &out->authority_key_id);
+		return authority_key_id_read(c, e->value, out);
 	case EXT_AIA:
 		return aia_read(c, e->value, out);
 	case EXT_CRL_DP:
@@ -169,6 +172,7 @@ static enum rc extension_read(const struct x509_ctx *c, const struct extension *
 	case EXT_TLS_FEATURE:
 		return tls_feature_read(c, e->value, out);
 	case EXT_CERT_POLICIES:
+		out->says_more = true;
 		return plain_read(c, e->value, DER_SEQUENCE, false, "certificatePolicies");
 	case EXT_OCSP_NOCHECK:
 		return plain_read(c, e->value, DER_NULL, true, "ocspNoCheck");

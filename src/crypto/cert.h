@@ -87,6 +87,9 @@ struct cert_info {
 	struct bytes subject_key_id, authority_key_id;
 	struct str subject_cn; /* absent if none */
 	bool must_staple;
+	/* An extension that we know says more than these fields hold: authorityKeyIdentifier with
+	 * issuer or serial, a TLS feature besides status_request, any policies. */
+	bool says_more;
 	struct name_subtree *permit;
 	size_t permit_count;
 	struct name_subtree *exclude; /* of others: what we build excludes only whole types */

@@ -90,6 +90,9 @@ static enum rc check_extension_set(const struct check *c)
 		return deny(c, "policy (RFC 5280 §4.2): an extension that the authority does not allow");
 	if (c->limits->required_extensions & ~have)
 		return deny(c, "policy (RFC 5280 §4.2): an extension is missing that the authority requires");
+	if (c->info->says_more)
+		return deny(c, "policy (RFC 5280 §4.2): an extension says more than the authority's limits "
+			       "cover");
 	if (critical & never_critical)
 		return deny(c, "RFC 5280 §4.2: an extension is critical that must not be");
 	if (have & always_critical & ~critical)

@@ -312,7 +312,15 @@ static void test_rfc5280_4_2__extensions_that_no_spec_has(void **state)
 		{ "300b06022a030101ff04020500", "does not know" },
 		{ "300f06096086480186f842010104020500", "does not know" },
 		{ "3009060355040304020500", "does not know" },
-		{ "300f0603551d2004083006300406022a03", NULL }, /* policies, which are allowed here */
+		{ "300f0603551d2004083006300406022a03", "says more" },
+		/* TLS features: status_request alone, with another, twice, another alone */
+		{ "301106082b0601050507011804053003020105", NULL },
+		{ "301406082b0601050507011804083006020105020111", "says more" },
+		{ "301406082b0601050507011804083006020105020105", "says more" },
+		{ "301106082b0601050507011804053003020111", "says more" },
+		/* ocspNoCheck, where allowed; with content that is not NULL */
+		{ "300f06092b060105050730010504020500", NULL },
+		{ "300f06092b060105050730010504023000", "malformed" },
 		/* the same extension twice: basicConstraints, SAN */
 		{ "30090603551d1304023000", "twice" },
 		{ "300c0603551d1104053003820161", "twice" },
@@ -342,6 +350,28 @@ static void test_rfc5280_4_2__extensions_that_no_spec_has(void **state)
 		assert_int_not_equal(tbs_check(&arena, tbs, &c.limits, NULL, &f), RC_OK);
 		kit_expect_text(f.detail, rows[i].part);
 	}
+}
+
+/* authorityKeyIdentifier with a serial beside the key id: 80 14 ... becomes 80 14 ... 82 01 01. */
+static void test_rfc5280_4_2_1_1__authority_key_id_alone(void **state)
+{
+	struct cert_info info;
+	struct fault f = { 0 };
+	struct certkit c;
+	struct bytes tbs;
+
+	(void)state;
+	certkit_leaf(&arena, &c, kit_key(KEY_P256, 256));
+	c.limits.allowed_extensions = ~0U;
+	c.spec.authority_key_id = bytes_of(NULL, 0);
+	tbs = with_extension(certkit_tbs(&arena, &c), "300f0603551d230408" "3006" "80015a" "820101");
+	c.limits.authority_key_id = bytes_of("\x5a", 1);
+	assert_int_equal(tbs_parse(&arena, tbs, &info, NULL), RC_OK);
+	assert_int_equal(info.authority_key_id.len, 1);
+	assert_int_equal(tbs_check(&arena, tbs, &c.limits, NULL, &f), RC_DENIED);
+	kit_expect_text(f.detail, "says more");
+	tbs = with_extension(certkit_tbs(&arena, &c), "300c0603551d230405" "3003" "80015a");
+	assert_int_equal(tbs_check(&arena, tbs, &c.limits, NULL, NULL), RC_OK);
 }
 
 /* Of every small change to a good TBS, the only ones let through are those whose content we would
@@ -449,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_rfc5280_4_1_2_6__subject),
 		cmocka_unit_test(test_trust_v67__weak_key),
 		cmocka_unit_test(test_rfc5280_4_2__extensions_that_no_spec_has),
+		cmocka_unit_test(test_rfc5280_4_2_1_1__authority_key_id_alone),
 		cmocka_unit_test(test_tbs_check__every_mutation),
 		cmocka_unit_test(test_tbs_check__every_bit_and_every_cut),
 	};
