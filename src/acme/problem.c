@@ -200,13 +200,22 @@ static void read_sub(const json_t *item, struct fault *f)
 		      string_member(identifier, "value"), "%.*s", STR_ARG(detail));
 }
 
+/* RFC 7807 §3.1: a number of the HTTP kind, else as if it were absent. */
+static int read_status(const json_t *root)
+{
+	const json_t *status = json_object_get(root, "status");
+	json_int_t n = json_integer_value(status); /* 0 for any other type */
+
+	return n >= 100 && n <= 599 ? (int)n : 0;
+}
+
 enum rc fault_from_json(struct str json, struct fault *out)
 {
 	AUTO_JSON json_t *root = NULL;
-	struct str type, detail;
+	struct str type, detail, title;
 	enum problem problem;
 	const json_t *subs;
-	int status = 0;
+	int status;
 	enum rc rc;
 
 	rc = json_read_object(json, LIMIT_JSON_RESOURCE, "RFC 7807 §3.1", &root, NULL);
@@ -214,17 +223,15 @@ enum rc fault_from_json(struct str json, struct fault *out)
 		return rc;
 	type = string_member(root, "type");
 	detail = string_member(root, "detail");
-	if (!detail.p)
-		detail = string_member(root, "title");
-	if (json_is_integer(json_object_get(root, "status"))) {
-		json_int_t n = json_integer_value(json_object_get(root, "status"));
-
-		status = n >= 100 && n <= 599 ? (int)n : 0;
-	}
+	title = string_member(root, "title");
+	status = read_status(root);
 	problem = problem_from_urn(type);
 	/* RFC 7807 §3.1: an absent "type" means "about:blank". */
 	if (problem == PROBLEM_NONE && (!type.p || str_is(type, "about:blank")))
 		problem = problem_from_status(status);
+	/* A title is better than nothing, unless it only repeats the status in words. */
+	if (!detail.p && !(row(problem)->title && str_is(title, row(problem)->title)))
+		detail = title;
 	if (problem != PROBLEM_NONE) {
 		fault_set(out, row(problem)->rc, problem, "%.*s", STR_ARG(detail));
 	} else { /* an unknown type: keep its name for whoever reads it */

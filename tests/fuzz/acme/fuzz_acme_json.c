@@ -82,9 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	AUTO(arena) struct arena a;
 
+	arena_init(&a, 4 * LIMIT_REQUEST_ARENA);
 	if (size == 0)
 		return 0;
-	arena_init(&a, 4 * LIMIT_REQUEST_ARENA);
 	decoders[data[0] % COUNT_OF(decoders)](&a, (struct str){ (const char *)data + 1, size - 1 });
 	return 0;
 }

@@ -51,9 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str rest;
 	struct san san;
 
+	arena_init(&a, LIMIT_REQUEST_ARENA);
 	if (size == 0)
 		return 0;
-	arena_init(&a, LIMIT_REQUEST_ARENA);
 	rest = (struct str){ (const char *)data + 1, size - 1 };
 	san.value = str_bytes(rest);
 	san.type = data[0] == 's' ? SAN_DNS : SAN_IP;

@@ -190,7 +190,8 @@ static const struct {
 } received[] = {
 	{ "minimal", "{}", PROBLEM_SERVER_INTERNAL, 500, "" },
 	{ "no type", "{\"status\":404,\"detail\":\"gone\"}", PROBLEM_NOT_FOUND, 404, "gone" },
-	{ "about:blank", "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503}", PROBLEM_UNAVAILABLE, 503, "Service Unavailable" },
+	{ "about:blank", "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503}", PROBLEM_UNAVAILABLE, 503, "" },
+	{ "title", "{\"type\":\"about:blank\",\"title\":\"Down for repair\",\"status\":503}", PROBLEM_UNAVAILABLE, 503, "Down for repair" },
 	{ "about:blank 418", "{\"type\":\"about:blank\",\"status\":418}", PROBLEM_MALFORMED, 418, "" },
 	{ "unknown", "{\"type\":\"urn:x:y\",\"status\":403,\"detail\":\"d\"}", PROBLEM_MALFORMED, 403, "urn:x:y: d" },
 	{ "unknown 5xx", "{\"type\":\"urn:x:y\",\"status\":502,\"detail\":\"d\"}", PROBLEM_SERVER_INTERNAL, 502, "urn:x:y: d" },
