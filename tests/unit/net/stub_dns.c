@@ -24,7 +24,8 @@ struct stub_dns {
 
 struct message {
 	uint8_t p[MESSAGE_MAX];
-	size_t len, question_len;
+	size_t len;
+	unsigned ttl;
 };
 
 static void add(struct message *m, const void *p, size_t len)
@@ -52,7 +53,7 @@ static void add_name(struct message *m, const char *name)
 	add(m, "", 1);
 }
 
-/* Owner, type, IN, TTL 60, and the count of answers. */
+/* Owner, type, IN, TTL, data, and the count of answers. */
 static void add_record(struct message *m, const char *owner, unsigned type, const void *rdata, size_t len)
 {
 	unsigned count = (unsigned)m->p[6] << 8 | m->p[7];
@@ -61,7 +62,7 @@ static void add_record(struct message *m, const char *owner, unsigned type, cons
 	add_u16(m, type);
 	add_u16(m, 1);
 	add_u16(m, 0);
-	add_u16(m, 60);
+	add_u16(m, m->ttl);
 	add_u16(m, (unsigned)len);
 	add(m, rdata, len);
 	count++;
@@ -140,6 +141,7 @@ static void answer_row(struct stub_dns *s, struct message *m, const struct stub_
 	struct message cname = { .len = 0 };
 	bool known;
 
+	m->ttl = r->later ? 0 : 60;
 	if (r->act == STUB_DNS_TRUNCATE && !tcp) {
 		m->p[2] |= 0x02;
 		return;

@@ -22,7 +22,7 @@ struct stub_dns_row {
 	/* A, AAAA: addresses; TXT: texts, "+" joins character-strings; CAA: "0 issue ca.example";
 	 * separated by '|'. cname: the name is an alias instead. */
 	const char *data, *cname;
-	const char *later; /* data from the second time on */
+	const char *later; /* data from the second time on; the TTL is 0 then, else 60 */
 };
 
 struct stub_dns;
