@@ -76,6 +76,20 @@ enum rc reply_set(struct request *req, int status, const char *content_type, str
 	return RC_OK;
 }
 
+/* Refused requests are news; the others are seen at level debug, their effects have events. */
+static void log_reply(struct request *req, const struct fault *f)
+{
+	enum log_level level = req->status >= 500 ? LOG_LEVEL_WARN : req->status >= 400 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+	char text[ADDR_TEXT_MAX];
+
+	if (!log_enabled(level))
+		return;
+	addr_text(http_exchange_peer(req->exchange), text);
+	LOG_AT(level, "request", F_TEXT("peer", text), F_STR("target", req->http->target),
+	       F_INT("status", req->status), F_INT("us", clock_mono_us() - req->started_us),
+	       F_TEXT("problem", f ? problem_name(f->problem) : ""), F_TEXT("detail", f ? f->detail : ""));
+}
+
 static void reply_fault(struct request *req, struct fault *f)
 {
 	struct str body;
@@ -89,6 +103,9 @@ static void reply_fault(struct request *req, struct fault *f)
 		reply_header_text(req, "Retry-After", arena_printf(req->arena, "%d", f->retry_after_s));
 	if (f->problem == PROBLEM_METHOD_NOT_ALLOWED)
 		reply_header(req, "Allow", str_of(req->allow ? req->allow : "POST"));
+	log_request_id(req->id);
+	log_reply(req, f);
+	log_request_id("");
 }
 
 /* A fault for a rc that came without one. */
@@ -126,18 +143,6 @@ static void request_release(struct request *req)
 	free(req);
 }
 
-static void log_reply(struct request *req)
-{
-	const struct addr *peer = http_exchange_peer(req->exchange);
-	char text[ADDR_TEXT_MAX];
-
-	if (!log_enabled(LOG_LEVEL_INFO))
-		return;
-	addr_text(peer, text);
-	LOG_INFO("request", F_TEXT("peer", text), F_STR("target", req->http->target), F_INT("status", req->status),
-		 F_INT("us", clock_mono_us() - req->started_us));
-}
-
 static void send_reply(struct request *req)
 {
 	struct http_reply reply = { .status = req->status, .headers = req->headers };
@@ -153,11 +158,10 @@ static void send_reply(struct request *req)
 						       STR_ARG(req->base), STR_ARG(req->directory->prefix)));
 	}
 	reply_header(req, "Request-Id", str_of(req->id));
+	if (req->status < 400)
+		log_reply(req, NULL);
 	reply.header_count = req->header_count;
 	reply.body = str_bytes(req->body);
-	log_request_id(req->id);
-	log_reply(req);
-	log_request_id("");
 	http_reply(req->exchange, &reply);
 	request_release(req);
 }
