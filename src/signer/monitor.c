@@ -18,7 +18,7 @@
 #define RESTART_MIN_MS 20
 #define RESTART_MAX_MS 640
 #define STEADY_MS 10000   /* a worker that lived so long starts the gaps anew */
-#define STOP_WAIT_MS 5000 /* for the worker's last round */
+#define STOP_WAIT_MS 3000 /* for the worker's last round */
 
 struct monitor {
 	int socket;

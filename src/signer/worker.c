@@ -215,8 +215,8 @@ static enum rc check_cap(struct worker *w, int64_t now_s, struct fault *f)
 }
 
 /* What the journal says of the slot's serial and TBS. RC_OK: signed before, the slot has that
- * signature. RC_NOTFOUND: nobody ever got one. RC_CONFLICT is in the fault; anything else: the
- * journal failed. */
+ * signature. RC_NOTFOUND: nobody ever got one. RC_CONFLICT: the serial has another TBS. Anything
+ * else: the journal failed. */
 static enum rc look_up(struct worker *w, struct slot *s)
 {
 	struct journal_entry entry;
@@ -225,8 +225,7 @@ static enum rc look_up(struct worker *w, struct slot *s)
 	if (rc != RC_OK)
 		return rc;
 	if (memcmp(entry.tbs_hash, s->hash, SHA256_LEN) != 0)
-		return fault_set(&s->fault, RC_CONFLICT, PROBLEM_SERVER_INTERNAL,
-				 "RFC 5280 §4.1.2.2: the serial was used for another certificate");
+		return RC_CONFLICT;
 	if (entry.sig_len == 0)
 		return RC_NOTFOUND;
 	memcpy(s->payload, entry.sig, entry.sig_len);
@@ -250,6 +249,12 @@ static enum rc repeat_in_spite(struct worker *w, struct slot *s)
 	return rc == RC_NOTFOUND || rc == RC_CONFLICT ? RC_OK : rc;
 }
 
+static void refuse_conflict(struct slot *s)
+{
+	(void)fault_set(&s->fault, RC_CONFLICT, PROBLEM_SERVER_INTERNAL,
+			"RFC 5280 §4.1.2.2: the serial was used for another certificate");
+}
+
 static bool asked_in_this_batch(struct worker *w, struct slot *s)
 {
 	for (const struct slot *t = w->slots; t < s; t++) {
@@ -258,9 +263,7 @@ static bool asked_in_this_batch(struct worker *w, struct slot *s)
 		if (memcmp(t->hash, s->hash, SHA256_LEN) == 0)
 			s->same = t;
 		else
-			(void)fault_set(&s->fault, RC_CONFLICT, PROBLEM_SERVER_INTERNAL,
-					"RFC 5280 §4.1.2.2: the serial is in use for another "
-					"certificate");
+			refuse_conflict(s);
 		return true;
 	}
 	return false;
@@ -287,8 +290,12 @@ static enum rc decide(struct worker *w, struct slot *s, int64_t now_s)
 	if (asked_in_this_batch(w, s))
 		return RC_OK;
 	rc = look_up(w, s);
+	if (rc == RC_CONFLICT) {
+		refuse_conflict(s);
+		return RC_OK;
+	}
 	if (rc != RC_NOTFOUND)
-		return rc == RC_CONFLICT ? RC_OK : rc;
+		return rc;
 	if (journal_check_time(w->journal, s->serial, now_s, &s->fault) != RC_OK ||
 	    check_cap(w, now_s, &s->fault) != RC_OK)
 		return RC_OK;

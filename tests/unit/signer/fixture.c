@@ -27,41 +27,79 @@ static void write_file(const char *path, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static void make_authority(struct fixture *x, enum key_type type)
+static char ca_folder[64];
+
+int fixture_authority_make(void **state)
 {
 	struct secret *passphrase;
-	struct authority loaded;
 	struct ca_created made;
-	struct fault f = { 0 };
-	struct ca_create_options o = { .directory = str_of(x->folder), .name = STR("Lab"),
-				       .key_type = type, .rsa_bits = 2048, .permit = permits,
-				       .permit_count = 2 };
+	struct arena a;
+	struct ca_create_options o = { .directory = { ca_folder, 0 }, .name = STR("Lab"),
+				       .key_type = KEY_P256, .permit = permits,
+				       .permit_count = COUNT_OF(permits) };
 
-	assert_int_equal(name_subtree_parse(&x->arena, STR("lab.internal"), &permits[0], &f), RC_OK);
-	assert_int_equal(name_subtree_parse(&x->arena, STR("10.0.0.0/8"), &permits[1], &f), RC_OK);
+	(void)state;
+	arena_init(&a, 1024 * 1024);
+	strcpy(ca_folder, "/tmp/assay-signer-ca-XXXXXX");
+	assert_non_null(mkdtemp(ca_folder));
+	o.directory.len = strlen(ca_folder);
+	assert_int_equal(name_subtree_parse(&a, STR("lab.internal"), &permits[0], NULL), RC_OK);
+	assert_int_equal(name_subtree_parse(&a, STR("10.0.0.0/8"), &permits[1], NULL), RC_OK);
 	assert_int_equal(secret_new(str_bytes(STR("open sesame")), &passphrase), RC_OK);
 	o.root_passphrase = o.issuing_passphrase = passphrase;
-	assert_int_equal(ca_create(&x->arena, &o, &made, &f), RC_OK);
+	assert_int_equal(ca_create(&a, &o, &made, NULL), RC_OK);
 	secret_free(passphrase);
-	x->chain_file = made.chain_file;
-	x->key_file = str_of(arena_printf(&x->arena, "file:%.*s", STR_ARG(made.key_file)));
-	x->passphrase_file = str_of(arena_printf(&x->arena, "file:%s/pass", x->folder));
-	x->journal_file = str_of(arena_printf(&x->arena, "%s/journal", x->folder));
-	write_file(x->passphrase_file.p + 5, "open sesame\n");
-	assert_int_equal(authority_load(&x->arena, STR("lab"), x->chain_file.p, NULL, &loaded, &f),
-			 RC_OK);
-	x->issuing = loaded.issuing;
-	assert_int_equal(pubkey_from_spki(x->issuing.spki, &x->issuing_key, &f), RC_OK);
+	write_file(arena_printf(&a, "%s/pass", ca_folder), "open sesame\n");
+	arena_done(&a);
+	return 0;
 }
 
-void fixture_init(struct fixture *x, enum key_type type)
+static void remove_folder(const char *folder)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
+int fixture_authority_remove(void **state)
+{
+	(void)state;
+	remove_folder(ca_folder);
+	return 0;
+}
+
+static struct str path_in(struct fixture *x, const char *name, const char *folder)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s%s", folder, name);
+	return arena_str(&x->arena, str_of(text));
+}
+
+static void load_authority(struct fixture *x)
+{
+	struct authority loaded;
+
+	x->chain_file = path_in(x, "/chain.pem", ca_folder);
+	x->root_file = path_in(x, "/root.pem", ca_folder);
+	x->key_file = str_of(arena_printf(&x->arena, "file:%s/issuing.key", ca_folder));
+	x->passphrase_file = str_of(arena_printf(&x->arena, "file:%s/pass", ca_folder));
+	x->journal_file = path_in(x, "/journal", x->folder);
+	assert_int_equal(authority_load(&x->arena, STR("lab"), x->chain_file.p, NULL, &loaded, NULL),
+			 RC_OK);
+	x->issuing = loaded.issuing;
+	assert_int_equal(pubkey_from_spki(x->issuing.spki, &x->issuing_key, NULL), RC_OK);
+}
+
+void fixture_init(struct fixture *x)
 {
 	memset(x, 0, sizeof(*x));
 	x->socket = -1;
 	arena_init(&x->arena, 256 * 1024 * 1024);
 	strcpy(x->folder, "/tmp/assay-signer-test-XXXXXX");
 	assert_non_null(mkdtemp(x->folder));
-	make_authority(x, type);
+	load_authority(x);
 	assert_int_equal(privkey_generate(KEY_P256, 0, &x->key), RC_OK);
 	assert_int_equal(dn_build(&x->arena, (struct str){ 0 }, (struct str){ 0 }, &x->subject),
 			 RC_OK);
@@ -95,12 +133,9 @@ void fixture_init(struct fixture *x, enum key_type type)
 
 void fixture_done(struct fixture *x)
 {
-	const char *command;
-
 	if (x->pid)
 		fixture_stop(x);
-	command = arena_printf(&x->arena, "rm -rf %s", x->folder);
-	assert_int_equal(system(command), 0);
+	remove_folder(x->folder);
 	pubkey_free(x->issuing_key);
 	privkey_free(x->key);
 	arena_done(&x->arena);
@@ -241,6 +276,13 @@ bool fixture_receive(struct fixture *x, struct reply *out)
 	memcpy(out->payload, m.payload.p, m.payload.len);
 	memcpy(out->detail, m.detail.p, m.detail.len);
 	return true;
+}
+
+bool fixture_waiting(const struct fixture *x)
+{
+	struct pollfd ready = { .fd = x->socket, .events = POLLIN };
+
+	return poll(&ready, 1, 0) > 0;
 }
 
 enum rc fixture_sign(struct fixture *x, struct bytes tbs, struct reply *out)

@@ -1,4 +1,4 @@
-/* fixture.h - a small authority in a temporary folder and the real assay-signer with it, seen from
+/* fixture.h - a small authority in a temporary folder, and the real assay-signer with it seen from
  * the server's end of the socket. Everything aborts the test on failure. */
 #ifndef ASSAY_TESTS_SIGNER_FIXTURE_H
 #define ASSAY_TESTS_SIGNER_FIXTURE_H
@@ -16,7 +16,7 @@
 struct fixture {
 	char folder[64];
 	struct arena arena;
-	struct str chain_file, key_file, passphrase_file, journal_file;
+	struct str chain_file, root_file, key_file, passphrase_file, journal_file;
 	struct cert_info issuing;
 	struct pubkey *issuing_key; /* the authority's */
 	struct privkey *key;        /* the subscriber's */
@@ -31,9 +31,13 @@ struct fixture {
 	uint64_t epoch, next_id;
 };
 
-/* Authority "lab", key of this type and encrypted with a passphrase, permitted lab.internal and
- * 10.0.0.0/8 by its certificate; profile "server". */
-void fixture_init(struct fixture *x, enum key_type type);
+/* For a group of tests, as its set-up and tear-down: making an authority takes half a second. */
+int fixture_authority_make(void **state);
+int fixture_authority_remove(void **state);
+
+/* Authority "lab", P-256 key, encrypted with a passphrase, permitted lab.internal and 10.0.0.0/8 by its
+ * certificate; profile "server". The journal is new. */
+void fixture_init(struct fixture *x);
 void fixture_done(struct fixture *x);
 
 /* Starts the program with x->config and waits for its hello, whose status is returned. */
@@ -64,6 +68,8 @@ uint64_t fixture_send(struct fixture *x, enum message_op op, const char *authori
 void fixture_send_raw(struct fixture *x, const void *p, size_t len);
 /* The next message, waited for. False when the signer's end is closed. */
 bool fixture_receive(struct fixture *x, struct reply *out);
+/* Is there one at this moment? */
+bool fixture_waiting(const struct fixture *x);
 enum rc fixture_sign(struct fixture *x, struct bytes tbs, struct reply *out);
 /* The worker's process id, found as the child of the monitor. */
 pid_t fixture_worker(const struct fixture *x);

@@ -23,7 +23,7 @@ static struct fixture fx;
 static int setup(void **state)
 {
 	(void)state;
-	fixture_init(&fx, KEY_P256);
+	fixture_init(&fx);
 	assert_int_equal(fixture_start(&fx, NULL), RC_OK);
 	return 0;
 }
@@ -367,6 +367,94 @@ static void test_i2__repetition_survives_a_stricter_law(void **state)
 	check_denied(fixture_tbs(&fx), "cap");
 }
 
+#define KILL_REQUESTS 600
+#define KILLS 60
+
+/* One request of the kill test: what was asked, and the first signature that came. */
+struct asked {
+	struct bytes tbs;
+	uint64_t id;
+	bool answered;
+	uint8_t sig[SIG_MAX];
+	size_t sig_len;
+};
+
+static void ask_unanswered(struct asked *v, size_t first, size_t count)
+{
+	for (size_t i = first; i < count; i++)
+		/* some of the answered ones too: a server that lost an answer */
+		if (!v[i].answered || i % 7 == 0)
+			v[i].id = fixture_send(&fx, MESSAGE_SIGN, "lab", "server", v[i].tbs);
+}
+
+/* Notes an answer; false when a new worker said hello instead. */
+static bool note_answer(struct asked *v, size_t count)
+{
+	struct reply r;
+	size_t i = count;
+
+	assert_true(fixture_receive(&fx, &r));
+	if (r.op == MESSAGE_HELLO) {
+		assert_int_equal(r.status, RC_OK);
+		fx.epoch = r.epoch;
+		return false;
+	}
+	assert_int_equal(r.status, RC_OK);
+	while (i > 0 && v[i - 1].id != r.id)
+		i--;
+	if (i == 0)
+		return true; /* asked again meanwhile under another id */
+	i--;
+	if (v[i].answered) {
+		assert_int_equal(v[i].sig_len, r.payload_len);
+		assert_memory_equal(v[i].sig, r.payload, r.payload_len);
+	}
+	v[i].answered = true;
+	v[i].sig_len = r.payload_len;
+	memcpy(v[i].sig, r.payload, r.payload_len);
+	return true;
+}
+
+/* TRUST §4: kill -9 of the signer at any moment. Each serial has one TBS and one signature, whatever
+ * was asked again and however often. */
+static void test_i2__worker_killed_at_random_moments(void **state)
+{
+	static struct asked v[KILL_REQUESTS];
+	size_t window = KILL_REQUESTS / KILLS, kills = 0;
+
+	(void)state;
+	srandom(20261121);
+	for (size_t i = 0; i < KILL_REQUESTS; i++)
+		v[i] = (struct asked){ .tbs = fixture_tbs(&fx) };
+	for (size_t first = 0; first < KILL_REQUESTS; first += window) {
+		long answers = random() % (long)(window + 2);
+
+		ask_unanswered(v, first < 3 * window ? 0 : first - 3 * window, first + window);
+		while (answers-- > 0)
+			assert_true(note_answer(v, KILL_REQUESTS));
+		for (long spin = random() % 200000; spin > 0; spin--)
+			__asm__ volatile("");
+		kill(fixture_worker(&fx), SIGKILL);
+		kills++;
+		while (note_answer(v, KILL_REQUESTS))
+			;
+	}
+	assert_int_equal(kills, KILLS);
+	/* At last everything is answered, the same as ever; also by the next process. */
+	for (int again = 0; again < 2; again++) {
+		for (size_t i = 0; i < KILL_REQUESTS; i++) {
+			v[i].id = fixture_send(&fx, MESSAGE_SIGN, "lab", "server", v[i].tbs);
+			do
+				assert_true(note_answer(v, KILL_REQUESTS));
+			while (!v[i].answered);
+		}
+		while (fixture_waiting(&fx))
+			note_answer(v, KILL_REQUESTS);
+		assert_int_equal(fixture_stop(&fx), 0);
+		assert_int_equal(fixture_start(&fx, NULL), RC_OK);
+	}
+}
+
 static void test_lookup__known_and_unknown_serials(void **state)
 {
 	struct tbs_spec spec = fixture_spec(&fx), other = fixture_spec(&fx);
@@ -540,7 +628,7 @@ static void test_start__faults_are_told(void **state)
 	check_useless(&fx);
 	/* the root's certificate does not fit the issuing key */
 	fx.authority.key_ref = fx.key_file;
-	fx.authority.certificate_file = str_of(arena_printf(&fx.arena, "%s/root.pem", fx.folder));
+	fx.authority.certificate_file = fx.root_file;
 	assert_int_not_equal(fixture_start(&fx, detail), RC_OK);
 	assert_non_null(strstr(detail, "not the one in its certificate"));
 	check_useless(&fx);
@@ -698,6 +786,7 @@ int main(void)
 		T(test_i2__one_serial_is_for_one_tbs_within_a_batch),
 		T(test_i2__same_request_gets_the_same_signature),
 		T(test_i2__repetition_survives_a_stricter_law),
+		T(test_i2__worker_killed_at_random_moments),
 		T(test_lookup__known_and_unknown_serials),
 		T(test_messages__garbage_is_dropped),
 		T(test_messages__other_epoch_is_dropped),
@@ -716,5 +805,5 @@ int main(void)
 		T(test_load__many_under_way_share_an_fsync),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, fixture_authority_make, fixture_authority_remove);
 }

@@ -1,0 +1,264 @@
+/* test_signer.c - the server's end (signer.c) on a real loop with the real process. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "crypto/digest.h"
+#include "fixture.h"
+#include "signer/signer.h"
+
+#define MANY 500
+
+static struct fixture fx;
+static struct loop *loop;
+static struct signer *signer;
+
+/* One request under way. */
+struct call {
+	unsigned done;
+	enum rc rc;
+	uint8_t payload[SIG_MAX];
+	size_t payload_len;
+	char detail[FAULT_DETAIL_MAX];
+};
+static struct call calls[MANY];
+static unsigned outstanding;
+
+static void on_done(void *arg, enum rc rc, struct bytes payload, const struct fault *f)
+{
+	struct call *c = arg;
+
+	c->done++;
+	c->rc = rc;
+	c->payload_len = payload.len;
+	if (payload.len)
+		memcpy(c->payload, payload.p, payload.len);
+	snprintf(c->detail, sizeof(c->detail), "%s", f ? f->detail : "");
+	if (--outstanding == 0)
+		loop_stop(loop);
+}
+
+static enum rc start(int timeout_ms, unsigned max_waiting, struct fault *f)
+{
+	struct signer_options o = { .loop = loop, .program = ASSAY_SIGNER_PROGRAM,
+				    .timeout_ms = timeout_ms, .max_waiting = max_waiting };
+	struct buf text;
+	enum rc rc;
+
+	buf_init(&text, SIGNER_CONFIG_MAX);
+	signer_config_write(&fx.config, &text);
+	o.config = buf_bytes(&text);
+	rc = signer_start(&o, &signer, f);
+	buf_done(&text);
+	if (rc == RC_OK)
+		fx.pid = signer_pid(signer);
+	return rc;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_init(&fx);
+	assert_int_equal(loop_new(&loop), RC_OK);
+	memset(calls, 0, sizeof(calls));
+	outstanding = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	signer_free(signer);
+	signer = NULL;
+	loop_free(loop);
+	fx.pid = 0; /* reaped */
+	fixture_done(&fx);
+	return 0;
+}
+
+static void sign(unsigned i, struct bytes tbs)
+{
+	outstanding++;
+	assert_int_equal(signer_sign(signer, STR("lab"), STR("server"), tbs, on_done, &calls[i]),
+			 RC_OK);
+	assert_int_equal(calls[i].done, 0); /* never from within the call */
+}
+
+static void check_all(unsigned count, enum rc rc)
+{
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(calls[i].done, 1);
+		assert_int_equal(calls[i].rc, rc);
+	}
+}
+
+static void test_sign__lookup_and_ping(void **state)
+{
+	struct tbs_spec spec = fixture_spec(&fx);
+	struct bytes tbs = fixture_build(&fx, &spec);
+	uint8_t hash[32];
+
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	sign(0, tbs);
+	loop_run(loop);
+	check_all(1, RC_OK);
+	assert_int_equal(pubkey_verify_x509(fx.issuing_key, SIG_ES256, tbs,
+					    bytes_of(calls[0].payload, calls[0].payload_len)),
+			 RC_OK);
+	outstanding = 3;
+	assert_int_equal(signer_ping(signer, on_done, &calls[1]), RC_OK);
+	assert_int_equal(signer_lookup(signer, spec.serial, on_done, &calls[2]), RC_OK);
+	assert_int_equal(signer_lookup(signer, bytes_of("x", 1), on_done, &calls[3]), RC_OK);
+	loop_run(loop);
+	assert_int_equal(calls[1].rc, RC_OK);
+	assert_int_equal(calls[2].rc, RC_OK);
+	sha256(tbs, hash);
+	assert_memory_equal(calls[2].payload, hash, 32);
+	assert_int_equal(calls[3].rc, RC_NOTFOUND);
+}
+
+static void test_sign__refusals_say_why(void **state)
+{
+	struct tbs_spec spec = fixture_spec(&fx);
+	struct bytes first = fixture_build(&fx, &spec);
+
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	sign(0, first);
+	spec.not_after--;
+	sign(1, fixture_build(&fx, &spec));
+	spec.ca = true;
+	sign(2, fixture_build(&fx, &spec));
+	loop_run(loop);
+	assert_int_equal(calls[0].rc, RC_OK);
+	assert_int_equal(calls[1].rc, RC_CONFLICT);
+	assert_int_equal(calls[2].rc, RC_DENIED);
+	assert_non_null(strstr(calls[2].detail, "RFC 5280 §4.2.1.9"));
+}
+
+static void test_sign__what_no_message_can_carry(void **state)
+{
+	static const uint8_t huge[LIMIT_TBS_BYTES + 1];
+
+	(void)state;
+	assert_int_equal(start(5000, 2, NULL), RC_OK);
+	assert_int_equal(signer_sign(signer, STR("l b"), STR("server"), bytes_of("x", 1), on_done,
+				     &calls[0]), RC_INVALID);
+	assert_int_equal(signer_sign(signer, STR("lab"), STR(""), bytes_of("x", 1), on_done,
+				     &calls[0]), RC_INVALID);
+	assert_int_equal(signer_sign(signer, STR("lab"), STR("server"),
+				     bytes_of(huge, sizeof(huge)), on_done, &calls[0]), RC_INVALID);
+	assert_int_equal(signer_sign(signer, STR("lab"), STR("server"), bytes_of(NULL, 0), on_done,
+				     &calls[0]), RC_INVALID);
+	/* none of them kept a slot */
+	sign(0, fixture_tbs(&fx));
+	sign(1, fixture_tbs(&fx));
+	assert_int_equal(signer_ping(signer, on_done, &calls[2]), RC_BUSY);
+	loop_run(loop);
+	check_all(2, RC_OK);
+	assert_int_equal(calls[2].done, 0);
+}
+
+/* Far more than the socket's buffer and the window take at once. */
+static void test_sign__large_requests_never_block(void **state)
+{
+	static const uint8_t large[LIMIT_TBS_BYTES];
+
+	(void)state;
+	assert_int_equal(start(20000, MANY, NULL), RC_OK);
+	for (unsigned i = 0; i < MANY; i++)
+		sign(i, i % 2 ? fixture_tbs(&fx) : bytes_of(large, sizeof(large)));
+	loop_run(loop);
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(calls[i].rc, i % 2 ? RC_OK : RC_DENIED);
+}
+
+static void test_worker__death_loses_no_request(void **state)
+{
+	(void)state;
+	assert_int_equal(start(20000, MANY, NULL), RC_OK);
+	for (unsigned i = 0; i < MANY; i++)
+		sign(i, fixture_tbs(&fx));
+	kill(fixture_worker(&fx), SIGKILL);
+	loop_run(loop);
+	check_all(MANY, RC_OK);
+}
+
+/* Answers that come when nobody waits any more are dropped; the slot serves the next one. */
+static void test_worker__silence_is_unavailable(void **state)
+{
+	pid_t worker;
+
+	(void)state;
+	assert_int_equal(start(30, 4, NULL), RC_OK);
+	worker = fixture_worker(&fx);
+	kill(worker, SIGSTOP);
+	for (unsigned i = 0; i < 4; i++)
+		sign(i, fixture_tbs(&fx));
+	loop_run(loop);
+	check_all(4, RC_UNAVAILABLE);
+	signer_free(signer); /* does not wait for a worker that is stopped for ever */
+	signer = NULL;
+	calls[0].done = 0;
+	assert_int_equal(start(20000, 4, NULL), RC_OK);
+	kill(fixture_worker(&fx), SIGSTOP);
+	sign(0, fixture_tbs(&fx));
+	kill(fixture_worker(&fx), SIGCONT);
+	loop_run(loop);
+	assert_int_equal(calls[0].rc, RC_OK);
+}
+
+static void test_monitor__death_fails_everything(void **state)
+{
+	(void)state;
+	assert_int_equal(start(20000, 8, NULL), RC_OK);
+	kill(fixture_worker(&fx), SIGSTOP);
+	for (unsigned i = 0; i < 8; i++)
+		sign(i, fixture_tbs(&fx));
+	kill(signer_pid(signer), SIGKILL);
+	loop_run(loop);
+	check_all(8, RC_UNAVAILABLE);
+	assert_int_equal(signer_ping(signer, on_done, &calls[0]), RC_UNAVAILABLE);
+}
+
+static void test_start__faults(void **state)
+{
+	struct signer_options o = { .loop = loop, .program = "/nonexistent/assay-signer",
+				    .config = str_bytes(STR("x")), .timeout_ms = 1000,
+				    .max_waiting = 1 };
+	struct fault f = { 0 };
+
+	(void)state;
+	assert_int_equal(signer_start(&o, &signer, &f), RC_IO);
+	o.program = ASSAY_SIGNER_PROGRAM;
+	assert_int_equal(signer_start(&o, &signer, &f), RC_UNAVAILABLE);
+	assert_non_null(strstr(f.detail, "not a signer config"));
+	o.program = "/bin/true"; /* says nothing and ends */
+	assert_int_equal(signer_start(&o, &signer, &f), RC_UNAVAILABLE);
+	assert_null(signer);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_sign__lookup_and_ping),
+		T(test_sign__refusals_say_why),
+		T(test_sign__what_no_message_can_carry),
+		T(test_sign__large_requests_never_block),
+		T(test_worker__death_loses_no_request),
+		T(test_worker__silence_is_unavailable),
+		T(test_monitor__death_fails_everything),
+		T(test_start__faults),
+	};
+
+	return cmocka_run_group_tests(tests, fixture_authority_make, fixture_authority_remove);
+}
