@@ -11,7 +11,8 @@
 #include "base/auto.h"
 #include "base/fault.h"
 
-/* RC_INVALID with a malformed fault; *out is a new reference. max_bytes: LIMIT_JSON_BYTES for peers. */
+/* RC_INVALID with a malformed fault; *out is a new reference. max_bytes: LIMIT_JSON_BYTES for peers.
+ * Never call jansson's own loaders: they do not survive a failed allocation (json_load.c). */
 enum rc json_read(struct str text, size_t max_bytes, json_t **out, struct fault *f) MUST_USE;
 /* Compact text in the arena. */
 enum rc json_write(struct arena *a, const json_t *value, struct str *out) MUST_USE;
