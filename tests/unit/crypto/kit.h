@@ -149,8 +149,8 @@ static inline int kit_run(struct arena *a, char **out, const char *fmt, ...)
 
 static inline void kit_expect_text(const char *text, const char *part)
 {
-	if (!strstr(text, part))
-		fail_msg("\"%s\" is not in:\n%s", part, text);
+	if (!text || !strstr(text, part))
+		fail_msg("\"%s\" is not in:\n%s", part, text ? text : "(nothing)");
 }
 
 /* A fault must name a rule: an RFC, a standard or our own policy. */

@@ -195,9 +195,9 @@ static void test_pubkey_from_ed25519__has_32_octets(void **state)
 /* Hex; a leading "+" stands for the SEQUENCE around it all. */
 static struct bytes wrapped(const char *hex)
 {
-	char *text = arena_printf(&arena, "30%02zx%s", (strlen(hex) - 1) / 2, hex + 1);
-
-	return kit_hex(&arena, hex[0] == '+' ? text : hex);
+	if (hex[0] != '+')
+		return kit_hex(&arena, hex);
+	return kit_hex(&arena, arena_printf(&arena, "30%02zx%s", (strlen(hex) - 1) / 2, hex + 1));
 }
 
 /* SubjectPublicKeyInfo, mostly by hand. The point is the one of RFC 7515 A.3. */
