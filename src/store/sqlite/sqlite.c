@@ -9,10 +9,12 @@
  * That takes two connections of which one writes or checkpoints while the other checkpoints. So here
  * only one connection ever does either: automatic checkpoints are off everywhere, readers do not
  * even checkpoint when they are closed last, and the writer checkpoints between its commits. Other
- * processes are kept out by a lock on PATH-lock, taken before the first write and held to the end;
+ * processes are kept out by a lock on PATH-lock, taken at open or else before the first write;
  * reading beside a running service (assay store check, a backup) needs no lock.
  *
- * Failures. An I/O error while writing is final (writer.c). A full disk is not: pages reach the WAL
+ * Failures. An I/O error while writing is final (writer.c). After a failed fsync the page cache may
+ * show octets that the disk never got, to the next process as well; so whoever takes the file over
+ * first writes the whole WAL into the database and syncs that. A full disk is not final: pages reach the WAL
  * before the sync that makes a commit, so nothing is in doubt; everything is rolled back, the
  * callers get RC_BUSY, and the next commit succeeds when there is room. */
 #include "store/sqlite/sqlite.h"
@@ -98,7 +100,10 @@ static void sqlite_close(struct store *base)
 	sqlite3_finalize(s->release);
 	sqlite3_finalize(s->rollback_to);
 	sqlite3_finalize(s->ping);
-	/* If we own the file, the last connection checkpoints and removes the WAL. */
+	/* If we own the file, the last connection checkpoints and removes the WAL; not after an I/O
+	 * error, when nothing may be written or synced any more. */
+	if (base->failed)
+		sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	connection_done(&s->writer);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
@@ -124,13 +129,18 @@ static enum rc bring_up_to_date(struct sqlite_store *s, const struct store_optio
 	bool is_current;
 	enum rc rc = schema_inspect(s->writer.db, options->migrations, options->create, &is_current, f);
 
-	if (rc != RC_OK || is_current)
-		return rc;
-	rc = sqlite_own(s, options->busy_limit_ms);
 	if (rc != RC_OK)
+		return rc;
+	rc = sqlite_own(s, is_current ? 0 : options->busy_limit_ms);
+	if (rc == RC_BUSY && is_current)
+		return RC_OK; /* to read beside the process that writes */
+	if (rc == RC_BUSY)
 		return fault_set(f, rc, PROBLEM_NONE,
 				 "store: %s must be migrated, but another process writes to it", s->path);
-	return schema_migrate(s->writer.db, options->migrations, f);
+	if (rc != RC_OK)
+		return fault_set(f, rc, PROBLEM_NONE, "store: %s: the log cannot be taken over: %s",
+				 s->path, sqlite3_errmsg(s->writer.db));
+	return is_current ? RC_OK : schema_migrate(s->writer.db, options->migrations, f);
 }
 
 static enum rc open_writer(struct sqlite_store *s, const struct store_options *options,

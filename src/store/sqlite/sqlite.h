@@ -36,7 +36,8 @@ enum rc sqlite_count(struct store_read *r, const struct store_table *t, int inde
 		     unsigned key_columns, int64_t *out);
 
 /* write.c */
-/* Makes this the process that writes and checkpoints; at once when it is already. */
+/* Makes this the process that writes and checkpoints, and what it finds durable; at once when it
+ * already is. */
 enum rc sqlite_own(struct sqlite_store *s, int wait_ms) MUST_USE;
 enum rc sqlite_begin(struct store *s, int wait_ms);
 enum rc sqlite_apply(struct store *s, const struct tx *tx, bool undo, bool *out_is_clean);

@@ -36,13 +36,19 @@ static enum rc failed(struct sqlite_store *s, const char *doing, int sqlite_rc)
 enum rc sqlite_own(struct sqlite_store *s, int wait_ms)
 {
 	enum rc rc;
+	int step;
 
 	if (s->lock_fd >= 0)
 		return RC_OK;
 	rc = file_lock_writer(s->path, wait_ms, &s->lock_fd);
-	if (rc == RC_OK)
-		sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	sqlite3_db_config(s->writer.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+
+	/* What a crashed process left in the WAL is only as durable as its last fsync was true. */
+	step = sqlite3_wal_checkpoint_v2(s->writer.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	rc = step == SQLITE_OK ? RC_OK : failed(s, "take the log over", step);
+	return rc == RC_BUSY ? RC_OK : rc; /* a reader or a full disk: the WAL keeps what it has */
 }
 
 enum rc sqlite_begin(struct store *base, int wait_ms)
