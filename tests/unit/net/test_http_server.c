@@ -523,8 +523,8 @@ static void test_http_server__deadlines(void **state)
 			kit_send_text(&other, GET("/sync"));
 			kit_recv_reply(&other, reply, sizeof(reply));
 			kit_client_close(&other);
-			wait_connections(&k, 1);
 		}
+		wait_connections(&k, 1); /* and so that the deadline is set before the clock turns */
 		kit_advance_ms(k.loop, table[i].last_ms);
 		assert_int_equal(kit_connections(&k), 1);
 		kit_advance_ms(k.loop, table[i].over_ms - table[i].last_ms);
