@@ -39,6 +39,7 @@ struct validation_result {
 struct validator_env;
 /* Shared by all validations of one loop: the fetcher and what else they need. */
 enum rc validator_env_new(struct loop *l, struct validator_env **out) MUST_USE;
+/* All validations must have ended or been cancelled. NULL is allowed. */
 void validator_env_free(struct validator_env *env);
 
 struct validation;
@@ -49,9 +50,11 @@ struct validator_ops {
 	int64_t challenge; /* CHALLENGE_HTTP_01 of store/records.h */
 	bool wildcard;     /* may prove "*.name" (RFC 8555 §7.1.3) */
 	bool ip;           /* may prove an address (RFC 8738 §4) */
+	/* The request is copied, but for its policy's lists and resolver. done runs once, never from
+	 * within start, unless cancelled before. RC_INVALID: this can never be proven so. */
 	enum rc (*start)(struct validator_env *env, const struct validation_request *r,
 			 validation_done_fn done, void *arg, struct validation **out);
-	void (*cancel)(struct validation *v);
+	void (*cancel)(struct validation *v); /* not once done has begun; NULL is allowed */
 };
 
 /* By type name or challenge bit; NULL when unknown (and then nothing is validated). */
