@@ -164,7 +164,11 @@ def test_two_side_by_side(tmp_path, server):
         other.close()
 
 
-def test_log_lines_carry_a_request_id(server, account):
-    wait_until(lambda: account.url.rsplit("/", 1)[1] in server.process.output(), 10, "log line")
-    lines = [line for line in server.process.output().splitlines() if "/acme/new-account" in line]
-    assert lines and all("request" in line for line in lines)
+def test_refusals_are_logged_with_their_request_id(server, wire, account):
+    """The id that the client was given leads the operator to the reason."""
+    got = wire.post(account.url, None, account.key, account.url, signature=bytes(64))
+    identity = got.header("Request-Id")
+    assert identity
+    wait_until(lambda: identity in server.process.output(), 10, "log line")
+    line = next(x for x in server.process.output().splitlines() if identity in x)
+    assert "status=4" in line and "signature" in line.lower()

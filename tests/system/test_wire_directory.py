@@ -73,11 +73,6 @@ def test_rfc8555_7_1__resources_link_to_the_directory(wire):
 
 
 @pytest.mark.assay
-def test_rfc8555_6_1__cors_lets_browsers_read_the_directory(wire):
-    assert wire.get(wire.directory_url).header("Access-Control-Allow-Origin") == "*"
-
-
-@pytest.mark.assay
 def test_rfc8555_6_3__get_on_resources_is_405(wire, account, name):
     order = account.order(name())
     url, challenge = order.challenge()

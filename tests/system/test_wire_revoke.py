@@ -40,7 +40,7 @@ def test_rfc8555_7_6__bad_reasons(wire, account, issued, reason):
 
 
 @pytest.mark.assay
-@pytest.mark.parametrize("reason", ["1", 1.5, None, True, []])
+@pytest.mark.parametrize("reason", ["1", 1.5, True, []])
 def test_rfc8555_7_6__reason_of_wrong_type(wire, account, issued, reason):
     refused(revoke(wire, account, issued.der, reason=reason), ("malformed", "badRevocationReason"))
 
