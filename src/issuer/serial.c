@@ -4,7 +4,7 @@
 #include "crypto/digest.h"
 #include "issuer/issuer.h"
 
-#define SERIAL_EPOCH 1577836800 /* 2020-01-01 */
+#define SERIAL_EPOCH 1577836800LL /* 2020-01-01 */
 /* From here on the first octet is not zero, so that the number always has 20 octets (X.690
  * §8.3.2); no clock is right that shows less. */
 #define SERIAL_TIME_MIN 0x01000000
@@ -12,12 +12,13 @@
 
 void serial_new(int64_t now_s, uint8_t out[SERIAL_MAX])
 {
-	int64_t time = now_s - SERIAL_EPOCH;
+	int64_t time = now_s;
 
-	if (time < SERIAL_TIME_MIN)
-		time = SERIAL_TIME_MIN;
-	if (time > SERIAL_TIME_MAX)
-		time = SERIAL_TIME_MAX;
+	if (time < SERIAL_EPOCH + SERIAL_TIME_MIN)
+		time = SERIAL_EPOCH + SERIAL_TIME_MIN;
+	if (time > SERIAL_EPOCH + SERIAL_TIME_MAX)
+		time = SERIAL_EPOCH + SERIAL_TIME_MAX;
+	time -= SERIAL_EPOCH;
 	for (int i = 0; i < 4; i++)
 		out[i] = (uint8_t)(time >> (24 - 8 * i));
 	random_bytes(out + 4, SERIAL_MAX - 4);
