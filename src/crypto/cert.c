@@ -38,12 +38,15 @@ static enum rc subject_key_id_read(const struct x509_ctx *c, struct bytes der, s
 	return RC_OK;
 }
 
-/* Keeps the first http URL in *out; anything else is noted as other. */
+/* Keeps the first http URL in *out; anything else is noted as other, also what is no URL in ASCII. */
 static void note_url(struct cert_info *info, struct str *out, const struct der_item *name)
 {
 	struct str url = { (const char *)name->body.p, name->body.len };
+	bool plain = str_starts(url, "http://") || str_starts(url, "https://");
 
-	if (out && !out->p && name->tag == DER_CONTEXT(6) && str_starts(url, "http"))
+	for (size_t i = 0; i < name->body.len; i++)
+		plain &= name->body.p[i] > 0x20 && name->body.p[i] < 0x7f;
+	if (out && !out->p && name->tag == DER_CONTEXT(6) && plain)
 		*out = url;
 	else
 		info->urls_other = true;

@@ -369,6 +369,42 @@ static void test_csr_parse__extensions_that_are_refused(void **state)
 		expect_refused(request(&(struct request){ .extensions = rows[i].extensions }), rows[i].part);
 }
 
+/* TRUST V62: every tag in the place of a GeneralName, with contents of several lengths. */
+static void test_trust_v62__every_tag_as_general_name(void **state)
+{
+	static const size_t lens[] = { 0, 1, 2, 4, 16 };
+	unsigned accepted = 0;
+
+	(void)state;
+	for (unsigned tag = 0; tag < 256; tag++) {
+		for (size_t i = 0; i < COUNT_OF(lens); i++) {
+			char hex[128];
+			size_t n = lens[i];
+			struct csr csr;
+			struct fault f = { 0 };
+			enum rc rc;
+
+			n = (size_t)snprintf(hex, sizeof(hex), "30%02zx0603551d1104%02zx30%02zx%02x%02zx", n + 11,
+					     n + 4, n + 2, tag, n);
+			for (size_t k = 0; k < lens[i]; k++)
+				n += (size_t)snprintf(hex + n, sizeof(hex) - n, k % 2 ? "00" : "05");
+			/* text for a dNSName, pairs of NULLs for what must be constructed */
+			if (tag == 0x82)
+				memset(hex + n - 2 * lens[i], '6', 2 * lens[i]);
+			rc = csr_parse(&arena, request(&(struct request){ .extensions = hex }), &csr, &f);
+			if (rc != RC_OK) {
+				kit_expect_rule(&f);
+				continue;
+			}
+			accepted++;
+			assert_true((tag == 0x82 && lens[i] > 0) ||
+				    (tag == 0x87 && (lens[i] == 4 || lens[i] == 16)));
+			csr_done(&csr);
+		}
+	}
+	assert_int_equal(accepted, 4 + 2);
+}
+
 static void test_csr_parse__attributes_and_frame_that_are_refused(void **state)
 {
 	static const struct {
@@ -658,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_csr_parse__forms_that_clients_send),
 		cmocka_unit_test(test_csr_parse__subjects_that_are_refused),
 		cmocka_unit_test(test_csr_parse__extensions_that_are_refused),
+		cmocka_unit_test(test_trust_v62__every_tag_as_general_name),
 		cmocka_unit_test(test_csr_parse__attributes_and_frame_that_are_refused),
 		cmocka_unit_test(test_csr_parse__frame),
 		cmocka_unit_test(test_csr_parse__signature_algorithms),
