@@ -17,11 +17,29 @@
 #include "crypto/digest.h"
 #include "issuer/ca_create.h"
 
+#define EAB_KEYS 3
+
 struct dev {
 	const char *listen, *resolver, *data, *root_out, *ready_file;
 	int64_t http01_port, tls_alpn01_port;
 	bool eab_required, strict;
 };
+
+static enum rc make_eab_keys(const char *data, struct fault *f)
+{
+	enum rc rc = RC_OK;
+
+	for (int i = 1; rc == RC_OK && i <= EAB_KEYS; i++) {
+		uint8_t random[32];
+		char text[B64URL_LEN(sizeof(random)) + 1], path[4096];
+
+		random_bytes(random, sizeof(random));
+		b64url_encode(bytes_of(random, sizeof(random)), text);
+		(void)snprintf(path, sizeof(path), "%s/ca/eab-%d", data, i);
+		rc = file_write(path, str_bytes(str_of(text)), 0600, f);
+	}
+	return rc;
+}
 
 static enum rc make_ca(struct arena *a, const char *data, struct fault *f)
 {
@@ -57,6 +75,8 @@ static enum rc make_ca(struct arena *a, const char *data, struct fault *f)
 		(void)snprintf(pass, sizeof(pass), "%s/issuing.pass", path);
 		rc = file_write(pass, str_bytes(str_of(text)), 0600, f);
 	}
+	if (rc == RC_OK)
+		rc = make_eab_keys(data, f);
 	return rc;
 }
 
@@ -101,7 +121,11 @@ static enum rc write_settings(const struct dev *d, const char *data, struct faul
 	buf_addf(&b, "store: sqlite:%s/assay.db\n", data);
 	buf_addf(&b, "authorities:\n  dev: {key: \"file:%s/ca/issuing.key\", passphrase: \"file:%s/ca/issuing.pass\"}\n",
 		 data, data);
-	buf_add_text(&b, "directories:\n  default: {issuer: dev, profiles: [server, short, client, mtls]}\n");
+	buf_addf(&b, "directories:\n  default: {issuer: dev, profiles: [server, short, client, mtls], eab_required: %s}\n",
+		 d->eab_required ? "true" : "false");
+	buf_add_text(&b, "eab_keys:\n");
+	for (int i = 1; i <= EAB_KEYS; i++)
+		buf_addf(&b, "  kid-%d: {key: \"file:%s/ca/eab-%d\"}\n", i, data, i);
 	buf_add_text(&b, "zones:\n  - names: [\"*\"]\n    challenges: [http-01, tls-alpn-01, dns-01]\n"
 			 "    address_policy: dev\n    caa: off\n");
 	if (d->resolver)

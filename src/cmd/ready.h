@@ -8,6 +8,7 @@ struct ready_info {
 	const struct config *config;
 	const char *ready_file, *root_out; /* NULL: none */
 	bool print;
+	bool show_eab_keys; /* assay dev: they are for the tester */
 };
 enum rc ready_announce(const struct ready_info *info, struct fault *f) MUST_USE;
 

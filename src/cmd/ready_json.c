@@ -27,6 +27,15 @@ static enum rc write_ready_file(const struct ready_info *info, const char *root_
 	json_out_str(&o, "admin_token", STR("")); /* the Unix socket knows its peer by user id */
 	json_out_int(&o, "pid", getpid());
 	json_out_open(&o, "eab", '[');
+	for (size_t i = 0; info->show_eab_keys && i < c->eab_key_count; i++) {
+		struct bytes key = secret_bytes(c->eab_keys[i].key);
+		char text[1024];
+
+		json_out_open(&o, NULL, '{');
+		json_out_str(&o, "kid", c->eab_keys[i].kid);
+		json_out_str(&o, "hmac_key", (struct str){ text, b64url_encode(key, text) });
+		json_out_close(&o, '}');
+	}
 	json_out_close(&o, ']');
 	json_out_close(&o, '}');
 	buf_add_char(&b, '\n');

@@ -184,7 +184,8 @@ static unsigned request_threads(const struct config *c)
 static void announce(struct server *s)
 {
 	struct ready_info info = { .config = s->service.config, .ready_file = s->options->ready_file,
-				   .root_out = s->options->root_out, .print = true };
+				   .root_out = s->options->root_out, .print = true,
+				   .show_eab_keys = s->options->dev };
 	AUTO(fault) struct fault f = { 0 };
 
 	if (ready_announce(&info, &f) != RC_OK) {

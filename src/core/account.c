@@ -7,6 +7,7 @@
 #include "acme/jwk.h"
 #include "base/buf.h"
 #include "base/limits.h"
+#include "core/eab.h"
 
 /* --- cache ---
  * A plain array of slots indexed by the id's random octets: bounded, no eviction list; a collision
@@ -221,64 +222,68 @@ static enum rc contacts_text(struct arena *a, const struct acme_new_account *bod
 	return b.len && !out->p ? RC_NOMEM : RC_OK;
 }
 
-static enum rc account_insert(struct context *c, const struct directory *d, const struct pubkey *key,
-			      const struct acme_new_account *body, struct str peer,
-			      struct account_record *out)
+static enum rc account_insert(struct context *c, const struct directory *d, const struct new_account *n,
+			      struct str eab_kid, struct account_record *out)
 {
 	uint8_t *thumbprint = arena_alloc(c->arena, 32);
 	struct account_record r = {
 		.id = id_new(),
+		.version = 1,
 		.directory = d->name,
 		.status = ACCOUNT_VALID,
+		.eab_kid = eab_kid,
+		.eab = eab_kid.p ? n->body->eab : (struct str){ 0 },
 		.created_at = c->now,
-		.terms_agreed_at = body->terms_agreed ? c->now : 0,
-		.created_from = peer,
-		.version = 1,
+		.terms_agreed_at = n->body->terms_agreed ? c->now : 0,
+		.created_from = n->peer,
 	};
 	enum rc rc;
 
 	if (!thumbprint)
 		return RC_NOMEM;
-	jwk_thumbprint_sha256(key, thumbprint);
+	jwk_thumbprint_sha256(n->key, thumbprint);
 	r.thumbprint = bytes_of(thumbprint, 32);
-	rc = jwk_to_json(c->arena, key, &r.jwk);
+	rc = jwk_to_json(c->arena, n->key, &r.jwk);
 	if (rc == RC_OK)
-		rc = contacts_text(c->arena, body, &r.contacts);
+		rc = contacts_text(c->arena, n->body, &r.contacts);
 	if (rc == RC_OK)
 		rc = tx_insert(c->tx, &ACCOUNTS, &r);
 	if (rc == RC_OK) {
 		c->actor = str_of(arena_printf(c->arena, "account %.*s", STR_ARG(id_str(c->arena, r.id))));
-		rc = audit_add(c, "account.create", id_str(c->arena, r.id), "key=%s from=%.*s",
-			       key_type_name(pubkey_type(key), pubkey_bits(key)), STR_ARG(peer));
+		rc = audit_add(c, "account.create", id_str(c->arena, r.id), "key=%s from=%.*s eab=%.*s",
+			       key_type_name(pubkey_type(n->key), pubkey_bits(n->key)), STR_ARG(n->peer),
+			       STR_ARG(eab_kid));
 	}
 	if (rc == RC_OK)
 		*out = r;
 	return rc;
 }
 
-enum rc account_create(struct context *c, const struct directory *d, const struct pubkey *key,
-		       const struct acme_new_account *body, struct str peer,
+enum rc account_create(struct context *c, const struct directory *d, const struct new_account *n,
 		       struct account_record *out, bool *out_created, struct fault *f)
 {
-	enum rc rc = account_find_by_key(c, d->name, key, out);
+	enum rc rc = account_find_by_key(c, d->name, n->key, out);
+	struct str eab_kid = { 0 };
 
 	*out_created = false;
 	if (rc == RC_OK)
 		return check_usable(out->status, f); /* RFC 8555 §7.3.1: the one there is, unchanged */
 	if (rc != RC_NOTFOUND)
 		return rc;
-	if (body->only_return_existing)
+	if (n->body->only_return_existing)
 		return fault_set(f, RC_NOTFOUND, PROBLEM_ACCOUNT_DOES_NOT_EXIST,
 				 "RFC 8555 §7.3.1: no account has this key");
-	if (d->terms.p && !body->terms_agreed)
+	if (d->terms.p && !n->body->terms_agreed)
 		return fault_set(f, RC_DENIED, PROBLEM_USER_ACTION_REQUIRED,
 				 "RFC 8555 §7.3.3: agree to the terms of service at %.*s (termsOfServiceAgreed)",
 				 STR_ARG(d->terms));
-	rc = pubkey_check_strength(key, f);
+	rc = pubkey_check_strength(n->key, f);
 	if (rc == RC_OK)
-		rc = acme_contacts_check(body->contacts, body->contact_count, f);
+		rc = acme_contacts_check(n->body->contacts, n->body->contact_count, f);
 	if (rc == RC_OK)
-		rc = account_insert(c, d, key, body, peer, out);
+		rc = eab_check(c, d, n->body->eab, n->key, n->url, &eab_kid, f);
+	if (rc == RC_OK)
+		rc = account_insert(c, d, n, eab_kid, out);
 	*out_created = rc == RC_OK;
 	return rc;
 }

@@ -31,9 +31,14 @@ enum rc account_get(struct context *c, struct id id, struct account_record *out,
 enum rc account_find_by_key(struct context *c, struct str directory, const struct pubkey *key,
 			    struct account_record *out) MUST_USE;
 
-/* newAccount (RFC 8555 §7.3): an existing key gives its account and *out_created false. */
-enum rc account_create(struct context *c, const struct directory *d, const struct pubkey *key,
-		       const struct acme_new_account *body, struct str peer,
+/* newAccount (RFC 8555 §7.3): an existing key gives its account and *out_created false. url is that
+ * of the request, for the external account binding; peer its sender's address. */
+struct new_account {
+	const struct pubkey *key;
+	const struct acme_new_account *body;
+	struct str url, peer;
+};
+enum rc account_create(struct context *c, const struct directory *d, const struct new_account *n,
 		       struct account_record *out, bool *out_created, struct fault *f) MUST_USE;
 /* Update or deactivation (RFC 8555 §7.3.2, §7.3.6). */
 enum rc account_update(struct context *c, struct account_record *account,

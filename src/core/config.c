@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "acme/identifier.h"
+#include "base/encode.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "core/authz.h"
@@ -88,6 +89,15 @@ static const struct setting directory_rows[] = {
 	  .doc = "Website shown in the directory's meta." },
 	{ .name = "caa_identities", .type = SETTING_STR_LIST, .offset = DIRECTORY(caa_identities), .reload = SETTING_RELOAD,
 	  .doc = "Names that CAA records may authorize; default: the host of public_url." },
+	{ .name = "eab_required", .type = SETTING_BOOL, .offset = DIRECTORY(eab_required), .fallback = "false",
+	  .reload = SETTING_RELOAD, .doc = "Only who has an external account binding key may register." },
+	{ 0 },
+};
+
+#define EAB(member) offsetof(struct config_eab_key, member)
+static const struct setting eab_rows[] = {
+	{ .name = "key", .type = SETTING_STR, .offset = EAB(key), .required = true, .reload = SETTING_RELOAD,
+	  .doc = "The HMAC key, base64url without padding: `file:PATH` or `credential:NAME`." },
 	{ 0 },
 };
 
@@ -178,6 +188,8 @@ static const struct setting rows[] = {
 	  .item_size = sizeof(struct config_profile), .doc = "Certificate profiles beside the built-in `server`, `short`, `client` and `mtls`." },
 	{ .name = "directories", .type = SETTING_NAMED, .offset = OFF(directories), .children = directory_rows,
 	  .item_size = sizeof(struct config_directory), .required = true, .doc = "ACME endpoints." },
+	{ .name = "eab_keys", .type = SETTING_NAMED, .offset = OFF(eab_keys), .children = eab_rows,
+	  .item_size = sizeof(struct config_eab_key), .doc = "External account binding keys by key id (RFC 8555 §7.3.4)." },
 	{ .name = "zones", .type = SETTING_LIST, .offset = OFF(zones), .children = zone_rows,
 	  .item_size = sizeof(struct config_zone), .doc = "What may be certified and how control is proven; the most specific zone wins, no zone means no certificate." },
 	{ .name = "validation", .type = SETTING_MAP, .offset = OFF(validation), .children = validation_rows, .doc = "How validation dials." },
@@ -393,6 +405,7 @@ static bool build_directory(struct builder *b, const struct config_directory *ra
 	d->name = raw->name;
 	d->prefix = raw->prefix;
 	d->website = raw->website;
+	d->eab_required = raw->eab_required;
 	d->authority = config_authority(c, raw->issuer);
 	if (!d->authority)
 		bad(b, line, "issuer", "there is no such authority");
@@ -441,6 +454,41 @@ static bool build_directories(struct builder *b)
 			if (str_eq(c->directories[k].prefix, c->directories[i].prefix))
 				bad(b, c->raw.directories.lines[i], "prefix", "another directory has the same");
 		}
+	}
+	return true;
+}
+
+static bool build_eab_keys(struct builder *b)
+{
+	struct config *c = b->c;
+	const struct config_eab_key *raw = c->raw.eab_keys.v;
+
+	c->eab_keys = arena_array(b->a, c->raw.eab_keys.count + 1, sizeof(*c->eab_keys));
+	if (!c->eab_keys)
+		return false;
+	for (size_t i = 0; i < c->raw.eab_keys.count; i++) {
+		struct eab_key *k = &c->eab_keys[c->eab_key_count];
+		AUTO_PTR(secret) struct secret *text = NULL;
+		AUTO(fault) struct fault f = { 0 };
+		uint8_t key[512];
+		size_t len = 0;
+
+		if (secret_load(raw[i].key, &text, &f) != RC_OK) {
+			bad(b, c->raw.eab_keys.lines[i], "eab_keys", f.detail);
+			continue;
+		}
+		if (secret_bytes(text).len > 600 ||
+		    !b64url_decode((struct str){ (const char *)secret_bytes(text).p, secret_bytes(text).len }, key, &len) ||
+		    len < 16) {
+			bad(b, c->raw.eab_keys.lines[i], "eab_keys",
+			    "the key must be base64url without padding, at least 16 octets");
+			continue;
+		}
+		if (secret_new(bytes_of(key, len), &k->key) != RC_OK)
+			return false;
+		secret_cleanse(key, sizeof(key));
+		k->kid = raw[i].name;
+		c->eab_key_count++;
 	}
 	return true;
 }
@@ -561,7 +609,8 @@ enum rc config_from_text(struct arena *a, struct str yaml, const char *file, str
 	c->file = arena_str(&c->arena, str_of(file));
 	rc = copy.p && c->file.p ? settings_read(&c->arena, copy, file, rows, &c->raw, errors) : RC_NOMEM;
 	if (rc == RC_OK && build_urls(&b) &&
-	    !(build_authorities(&b) && build_profiles(&b) && build_directories(&b) && build_zones(&b)) &&
+	    !(build_authorities(&b) && build_profiles(&b) && build_directories(&b) && build_eab_keys(&b) &&
+	      build_zones(&b)) &&
 	    errors->count == 0)
 		rc = RC_NOMEM;
 	if (rc == RC_OK && errors->count > 0)
@@ -610,6 +659,8 @@ void config_unref(struct config *c)
 
 	if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	for (size_t i = 0; i < c->eab_key_count; i++)
+		secret_free(c->eab_keys[i].key);
 	arena = c->arena;
 	free(c);
 	arena_done(&arena);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "issuer/issuer.h"
 #include "net/addr.h"
 #include "settings/schema.h"
@@ -36,6 +37,12 @@ struct config_directory {
 	struct setting_strs profiles;
 	struct str terms, website;
 	struct setting_strs caa_identities;
+	bool eab_required;
+};
+
+struct config_eab_key {
+	struct str name; /* the key id */
+	struct str key;  /* "file:PATH": base64url, without padding */
 };
 
 struct config_zone {
@@ -55,7 +62,7 @@ struct config_file {
 		struct setting_strs acme, http, admin;
 	} listen;
 	struct str store;
-	struct setting_items authorities, profiles, directories, zones;
+	struct setting_items authorities, profiles, directories, eab_keys, zones;
 	struct {
 		int64_t http01_port, https_port, tls_alpn01_port, attempts, deadline_s, first_retry_s;
 	} validation;
@@ -102,6 +109,13 @@ struct directory {
 	struct str terms, website;
 	struct str *caa_identities;
 	size_t caa_identity_count;
+	bool eab_required;
+};
+
+/* An external account binding key (RFC 8555 §7.3.4). */
+struct eab_key {
+	struct str kid;
+	struct secret *key;
 };
 
 struct config {
@@ -120,6 +134,8 @@ struct config {
 	size_t directory_count;
 	struct zone *zones;
 	size_t zone_count;
+	struct eab_key *eab_keys;
+	size_t eab_key_count;
 	bool strict_trainer; /* assay dev --strict */
 };
 

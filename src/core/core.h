@@ -52,6 +52,7 @@ struct context {
 		struct id id;
 		int64_t kind;
 		struct id subject;
+		int64_t due_at_ms;
 	} jobs[CONTEXT_JOBS];
 	unsigned job_count;
 };

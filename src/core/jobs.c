@@ -60,9 +60,17 @@ static void job_begin(struct job_run *run);
 
 /* --- runs --- */
 
+static void run_later(struct job_run *run, int64_t delay_ms);
+
 static void run_posted(struct loop_work *w)
 {
-	job_begin((struct job_run *)w);
+	struct job_run *run = (struct job_run *)w;
+	int64_t delay_ms = run->row.due_at_ms - clock_now_ms();
+
+	if (delay_ms > 0)
+		run_later(run, delay_ms);
+	else
+		job_begin(run);
 }
 
 static struct job_run *run_new(struct jobs *j)
@@ -121,8 +129,6 @@ static enum rc run_context(struct job_run *run, struct context *c)
 	};
 	return c->tx ? RC_OK : RC_NOMEM;
 }
-
-static void run_later(struct job_run *run, int64_t delay_ms);
 
 static void run_committed_here(struct loop_work *w)
 {
@@ -537,6 +543,7 @@ enum rc job_add(struct context *c, int64_t kind, struct id subject, int64_t dela
 	c->jobs[c->job_count].id = row.id;
 	c->jobs[c->job_count].kind = kind;
 	c->jobs[c->job_count].subject = subject;
+	c->jobs[c->job_count].due_at_ms = row.due_at_ms;
 	c->job_count++;
 	return tx_insert(c->tx, &JOBS, &row);
 }
@@ -551,7 +558,8 @@ void jobs_start(struct jobs *j, const struct context *c)
 			continue; /* the row stays */
 		}
 		memcpy(run->subject, c->jobs[i].subject.b, ID_LEN);
-		run->row = (struct job_record){ .id = c->jobs[i].id, .version = 1, .kind = c->jobs[i].kind };
+		run->row = (struct job_record){ .id = c->jobs[i].id, .version = 1, .kind = c->jobs[i].kind,
+						.due_at_ms = c->jobs[i].due_at_ms };
 		__atomic_add_fetch(&j->running, 1, __ATOMIC_RELAXED);
 		loop_post(j->loop, &run->work);
 	}

@@ -32,6 +32,9 @@
 #include "core/jobs.h"
 #include "crypto/digest.h"
 
+/* assay dev --strict: a client must cope with "processing". */
+#define TRAINER_ISSUE_DELAY_MS 1500
+
 const char *order_state_name(enum order_state s)
 {
 	static const char *const names[] = {
@@ -410,7 +413,7 @@ static enum rc order_claim(struct context *c, struct order *o, const struct issu
 			       STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_CSR_HASH, ORDER_COL_AUTHORITY, ORDER_COL_SERIAL,
 					     ORDER_COL_CLAIM, ORDER_COL_TRACE));
 	if (rc == RC_OK)
-		rc = job_add(c, JOB_ISSUE, r->id, 0);
+		rc = job_add(c, JOB_ISSUE, r->id, c->config->strict_trainer ? TRAINER_ISSUE_DELAY_MS : 0);
 	if (rc == RC_OK)
 		o->state = ORDER_STATE_PROCESSING;
 	return rc;

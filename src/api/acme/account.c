@@ -49,6 +49,7 @@ enum rc handle_new_account(struct request *req, struct fault *f)
 	char peer[ADDR_TEXT_MAX];
 	struct acme_new_account body;
 	struct account_record account;
+	struct new_account n;
 	bool created;
 	enum rc rc;
 
@@ -56,7 +57,8 @@ enum rc handle_new_account(struct request *req, struct fault *f)
 	if (rc != RC_OK)
 		return rc;
 	addr_text_ip(http_exchange_peer(req->exchange), peer);
-	rc = account_create(&req->core, req->directory, req->jws.jwk, &body, str_of(peer), &account, &created, f);
+	n = (struct new_account){ .key = req->jws.jwk, .body = &body, .url = req->jws.url, .peer = str_of(peer) };
+	rc = account_create(&req->core, req->directory, &n, &account, &created, f);
 	if (rc == RC_NOTFOUND && f && f->problem == PROBLEM_ACCOUNT_DOES_NOT_EXIST)
 		f->status = 400; /* RFC 8555 §7.3.1 */
 	if (rc != RC_OK)

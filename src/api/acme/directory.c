@@ -30,6 +30,7 @@ enum rc handle_directory(struct request *req, struct fault *f)
 		.website = req->directory->website,
 		.caa_identities = req->directory->caa_identities,
 		.caa_identity_count = req->directory->caa_identity_count,
+		.eab_required = req->directory->eab_required,
 	};
 	struct str body;
 	enum rc rc;

@@ -5,6 +5,7 @@
 #include "api/acme/acme.h"
 
 #include "core/nonce.h"
+#include "crypto/digest.h"
 
 static enum rc check_content_type(const struct http_request *http, struct fault *f)
 {
@@ -81,13 +82,24 @@ static enum rc check_key_kind(struct request *req, enum gate_key key, struct fau
 	return RC_OK;
 }
 
+/* assay dev --strict: one good nonce in twenty is refused, as Pebble does. */
+static bool trainer_refuses(const struct config *c)
+{
+	uint8_t random;
+
+	if (!c->strict_trainer)
+		return false;
+	random_bytes(&random, sizeof(random));
+	return random % 20 == 0;
+}
+
 /* RFC 8555 §6.5; the wording is what acme.sh looks for (FIELD Q19). */
 static enum rc check_nonce(struct request *req, struct fault *f)
 {
 	if (!req->jws.nonce.p)
 		return fault_set(f, RC_INVALID, PROBLEM_BAD_NONCE,
 				 "RFC 8555 §6.5: JWS has no anti-replay nonce");
-	if (!nonce_redeem(req->core.service->nonces, req->jws.nonce))
+	if (!nonce_redeem(req->core.service->nonces, req->jws.nonce) || trainer_refuses(req->config))
 		return fault_set(f, RC_INVALID, PROBLEM_BAD_NONCE,
 				 "RFC 8555 §6.5: JWS has an invalid anti-replay nonce; use the one in this reply");
 	return RC_OK;

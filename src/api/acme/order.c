@@ -4,9 +4,23 @@
 #include "api/acme/acme.h"
 
 #include "base/encode.h"
+#include "crypto/digest.h"
 
 #define ISSUE_WAIT_MS 2000
 #define PROCESSING_WAIT_MS 1000
+
+/* assay dev --strict: RFC 8555 promises no order of the authorizations. */
+static void trainer_shuffle(struct str *v, size_t count)
+{
+	for (size_t i = count; i > 1; i--) {
+		uint32_t random;
+		struct str last = v[i - 1];
+
+		random_bytes(&random, sizeof(random));
+		v[i - 1] = v[random % i];
+		v[random % i] = last;
+	}
+}
 
 enum rc reply_order(struct request *req, const struct order *o, int status)
 {
@@ -31,6 +45,8 @@ enum rc reply_order(struct request *req, const struct order *o, int status)
 		return RC_NOMEM;
 	for (size_t i = 0; i < o->authz_count; i++)
 		authzs[i] = acme_url(req, "authz", id_str(req->arena, o->authzs[i]));
+	if (req->config->strict_trainer)
+		trainer_shuffle(authzs, o->authz_count);
 	doc.authorizations = authzs;
 	if (o->state == ORDER_STATE_VALID) {
 		char *serial = arena_alloc(req->arena, 2 * o->record.certificate.len + 1);
@@ -79,7 +95,8 @@ static enum rc show_order(struct request *req, struct fault *f)
 
 	if (rc != RC_OK)
 		return rc;
-	if (order.state == ORDER_STATE_PROCESSING && request_wait(req, order.record.id, PROCESSING_WAIT_MS))
+	if (order.state == ORDER_STATE_PROCESSING && !req->config->strict_trainer &&
+	    request_wait(req, order.record.id, PROCESSING_WAIT_MS))
 		return RC_OK; /* answered when it is issued, so that the client need not poll */
 	return reply_order(req, &order, 200);
 }
@@ -110,7 +127,8 @@ enum rc handle_finalize(struct request *req, struct fault *f)
 		return reply_order(req, &order, 200);
 	/* Held until the certificate is durable or 2 s have passed: then the order is shown as
 	 * "processing" and the client polls (RFC 8555 §7.4). */
-	request_watch(req, order.record.id, ISSUE_WAIT_MS);
+	if (!req->config->strict_trainer)
+		request_watch(req, order.record.id, ISSUE_WAIT_MS);
 	req->then = show_order;
 	if (tx_is_empty(req->core.tx)) { /* it was claimed before */
 		req->then = NULL;
