@@ -271,6 +271,7 @@ static const struct {
 	{ "cache-max-ttl:", "60" },
 	{ "cache-max-negative-ttl:", "2" },
 	{ "aggressive-nsec:", "no" },
+	{ "rrset-roundrobin:", "no" }, /* two attempts can be compared */
 	/* A forwarder that was away is asked again soon, not after 15 minutes. */
 	{ "infra-host-ttl:", "30" },
 	{ "infra-keep-probing:", "yes" },

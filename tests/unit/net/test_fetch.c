@@ -494,7 +494,7 @@ static void test_fetch__nobody_listens(void **state)
 }
 
 /* A listener whose queue is full lets a connection hang; the other address gets the rest of the
- * time. Which of the two comes first is the resolver's choice. */
+ * time. */
 static void test_fetch__address_that_hangs_gets_a_fair_share_only(void **state)
 {
 	uint16_t port = stub_http_port(env.http);
@@ -502,7 +502,6 @@ static void test_fetch__address_that_hangs_gets_a_fair_share_only(void **state)
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fill[8];
 	struct fetch_request r = request("hanging.test", port, "/ok");
 	struct seen seen;
-	unsigned hung = 0;
 
 	(void)state;
 	assert_int_equal(bind(listener, &a.sa, a.len), 0);
@@ -511,17 +510,11 @@ static void test_fetch__address_that_hangs_gets_a_fair_share_only(void **state)
 		fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		(void)!connect(fill[i], &a.sa, a.len);
 	}
-	r.deadline_ms = 400;
-	for (unsigned i = 0; i < 8; i++) {
-		run(&r, &seen);
-		if (seen.result.rc != RC_OK)
-			fail_msg("%s", seen.trace);
-		hung += strstr(seen.trace, "connect 127.0.0.2:") != NULL;
-		if (hung)
-			assert_has(seen.trace, ": timed out (");
-		if (hung)
-			break;
-	}
+	r.deadline_ms = 300;
+	run(&r, &seen);
+	assert_int_equal(seen.result.rc, RC_OK);
+	assert_has(seen.trace, "connect 127.0.0.2:");
+	assert_has(seen.trace, ": timed out (");
 	for (size_t i = 0; i < COUNT_OF(fill); i++)
 		close(fill[i]);
 	r = request("127.0.0.2", port, "/ok");
@@ -530,7 +523,6 @@ static void test_fetch__address_that_hangs_gets_a_fair_share_only(void **state)
 	assert_int_equal(seen.result.rc, RC_TIMEOUT);
 	assert_has(seen.result.why, "could not connect to 127.0.0.2:");
 	close(listener);
-	assert_true(hung > 0);
 }
 
 static void test_fetch__denied_addresses_are_never_dialled(void **state)
