@@ -29,6 +29,20 @@ def server(tmp_path_factory):
     made.close()
 
 
+@pytest.fixture(autouse=True)
+def alive(request):
+    """The test during which a shared server ends is the one that fails; the others get a new one."""
+    yield
+    for name in ("server", "served"):
+        if name in request.fixturenames:
+            shared = request.getfixturevalue(name)
+            status = shared.process.process.poll()
+            if status is not None:
+                told = shared.process.output()[-4000:]
+                shared.start()
+                pytest.fail(f"the server ended with {status}:\n{told}")
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     made = AssayServe(tmp_path_factory.mktemp("serve"))

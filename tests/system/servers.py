@@ -137,16 +137,21 @@ class AssayDev(Server):
         self.http01_port = free_port()
         self.https_port = free_port()
         self.port = free_port()
-        ready = directory / "ready.json"
-        ready.unlink(missing_ok=True)
         self.root_out = directory / "root.pem"
+        self.path, self.options = directory, options
+        self.database = directory / "data" / "assay.db"
+        self.start()
+
+    def start(self):
+        directory, ready = self.path, self.path / "ready.json"
+        ready.unlink(missing_ok=True)
         self.process = Process(
             [
                 PROGRAMS / "assay", "dev", "--listen", f"127.0.0.1:{self.port}",
                 "--http01-port", self.http01_port, "--tls-alpn01-port",
                 self.https_port,
                 "--resolver", self.nameserver.address, "--data", directory / "data",
-                "--root-out", self.root_out, "--ready-file", ready, *options,
+                "--root-out", self.root_out, "--ready-file", ready, *self.options,
             ],
             directory,
         )
@@ -156,7 +161,6 @@ class AssayDev(Server):
         self.token = self.ready["admin_token"]
         self.eab = self.ready.get("eab") or ()
         self.socket = re.sub("^unix:(//)?", "", self.ready["admin_url"])
-        self.database = directory / "data" / "assay.db"
 
 
 class AssayServe(Server):

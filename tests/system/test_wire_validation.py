@@ -183,7 +183,7 @@ def test_a18__nobody_listens(server, account, name):
 
 @pytest.mark.assay
 @pytest.mark.parametrize("what, words", [
-    (None, ("NXDOMAIN",)), ("servfail", ("SERVFAIL",)), ([], ("no address", "NODATA", "no A")),
+    (None, ("NXDOMAIN",)), ("servfail", ("SERVFAIL",)), ([], ("neither an AAAA nor an A",)),
 ])
 def test_a18__dns_failures(server, account, name, what, words):
     wanted = name()
@@ -206,7 +206,7 @@ def test_a_server_that_never_answers(account, responder, name):
     assert authorization["status"] == "invalid"
     error = http01(authorization)["error"]
     assert error["type"].endswith(":connection")
-    assert "time" in error["detail"].lower()
+    assert "did not answer" in error["detail"]
 
 
 @pytest.mark.assay
