@@ -1,51 +1,24 @@
 /* law.c - loads the authorities and decides what they may sign (law.h). */
 #include "signer/law.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <unistd.h>
-
-#include "base/buf.h"
+#include "base/file.h"
 #include "crypto/pem.h"
 #include "signer/name_law.h"
 
-#define FILE_MAX (128 * 1024) /* a chain of certificates */
-
-static enum rc read_file(struct str path, struct buf *out, struct fault *f)
-{
-	char name[PATH_MAX], chunk[4096];
-	ssize_t n;
-	int fd;
-
-	if (path.len >= sizeof(name))
-		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL, "a path is too long");
-	memcpy(name, path.p, path.len);
-	name[path.len] = '\0';
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return fault_set(f, RC_IO, PROBLEM_SERVER_INTERNAL, "%s: %s", name, strerror(errno));
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_ok(out))
-		buf_add(out, chunk, (size_t)n);
-	close(fd);
-	if (n < 0)
-		return fault_set(f, RC_IO, PROBLEM_SERVER_INTERNAL, "%s: cannot read it", name);
-	if (!buf_ok(out))
-		return fault_set(f, RC_LIMIT, PROBLEM_SERVER_INTERNAL, "%s: too large", name);
-	return RC_OK;
-}
+#define FILE_MAX (64 * 1024) /* a chain of certificates */
 
 static enum rc load_certificate(struct arena *a, struct law_authority *l, struct fault *f)
 {
 	struct str path = l->config->certificate_file;
-	AUTO(buf) struct buf pem;
-	struct bytes *blocks;
+	const char *name = arena_cstr(a, path);
+	struct bytes pem, *blocks;
 	size_t count;
 	enum rc rc;
 
-	buf_init(&pem, FILE_MAX);
-	if ((rc = read_file(path, &pem, f)) != RC_OK ||
-	    (rc = pem_read(a, buf_bytes(&pem), "CERTIFICATE", &blocks, &count, f)) != RC_OK)
+	if (!name)
+		return RC_NOMEM;
+	if ((rc = file_read(a, name, FILE_MAX, &pem, f)) != RC_OK ||
+	    (rc = pem_read(a, pem, "CERTIFICATE", &blocks, &count, f)) != RC_OK)
 		return rc;
 	if (count == 0)
 		return fault_set(f, RC_INVALID, PROBLEM_SERVER_INTERNAL,

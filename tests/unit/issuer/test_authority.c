@@ -144,7 +144,7 @@ static void test_load__refusals_name_file_and_reason(void **state)
 	assert_int_equal(load("issuing.pem mid.pem root.pem", NULL, &a), RC_INVALID);
 	assert_non_null(strstr(fault.detail, "RFC 5280 §4.2.1.3"));
 	assert_int_equal(authority_load(&arena, STR("lab"), "/nonexistent/chain.pem", NULL, &a, &fault),
-			 RC_IO);
+			 RC_NOTFOUND);
 }
 
 /* root (pathlen 0) <- mid <- issuing: each link looks right, the chain is not. */
