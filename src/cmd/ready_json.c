@@ -44,6 +44,19 @@ static enum rc write_ready_file(const struct ready_info *info, const char *root_
 	return file_write(info->ready_file, buf_bytes(&b), 0600, f);
 }
 
+/* The root's file beside the first authority's key, where init leaves it; empty if it is not there. */
+static void find_root_file(const struct config *c, char out[4096])
+{
+	const struct config_authority *raw = c->raw.authorities.v;
+	struct str folder = { raw[0].key.p + 5, raw[0].key.len - 5 }; /* after "file:" */
+
+	while (folder.len && folder.p[folder.len - 1] != '/')
+		folder.len--;
+	(void)snprintf(out, 4096, "%.*sroot.pem", STR_ARG(folder));
+	if (access(out, R_OK) != 0)
+		out[0] = '\0';
+}
+
 enum rc ready_announce(const struct ready_info *info, struct fault *f)
 {
 	const struct authority *a = &info->config->authorities[0];
@@ -59,7 +72,7 @@ enum rc ready_announce(const struct ready_info *info, struct fault *f)
 		if (rc == RC_OK && !realpath(info->root_out, root_file))
 			rc = fault_set(f, RC_IO, PROBLEM_NONE, "cannot find %s: %s", info->root_out, strerror(errno));
 	} else {
-		root_file[0] = '\0';
+		find_root_file(info->config, root_file);
 	}
 	if (rc == RC_OK && info->ready_file)
 		rc = write_ready_file(info, root_file, f);
