@@ -317,6 +317,12 @@ def refused(got, problem, status=400):
     return got.json()
 
 
+def hex_serial(certificate):
+    """As openssl prints it: whole octets."""
+    text = f"{certificate.serial_number:x}"
+    return "0" * (len(text) % 2) + text
+
+
 def retry_after(response):
     value = response.header("Retry-After")
     if value is None:

@@ -122,6 +122,11 @@ class Server:
     def admin(self, *arguments):
         return json.loads(self.run(*arguments, "--json").stdout)
 
+    def kill(self):
+        """SIGKILL; start() begins again with the same state."""
+        self.process.kill()
+        self.process.log.close()
+
     def close(self):
         status = self.process.stop()
         self.nameserver.close()
@@ -229,10 +234,6 @@ validation:
         self.directory = self.ready["directory"]
         self.roots = self.issued_by = self.ready["root"]
         self.socket = re.sub("^unix:(//)?", "", self.ready["admin_url"])
-
-    def kill(self):
-        self.process.kill()
-        self.process.log.close()
 
 
 class Pebble(Server):

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from acmewire import Account, make_csr, refused
+from acmewire import Account, hex_serial, make_csr, refused
 from judge import verify
 from servers import PROGRAMS, clean_environment
 
@@ -192,7 +192,7 @@ def test_cert_issue_refusals(server, tmp_path, arguments):
 
 def test_cert_revoke(server, name, tmp_path):
     server.run("cert", "issue", "--dns", name(), "--out", tmp_path)
-    serial = f"{x509.load_pem_x509_certificate(issued(tmp_path)[1]).serial_number:x}"
+    serial = hex_serial(x509.load_pem_x509_certificate(issued(tmp_path)[1]))
     server.run("cert", "revoke", serial, "--reason", "keyCompromise")
     assert "keyCompromise" in server.run("cert", "show", serial).stdout
     again = server.run("cert", "revoke", serial, check=False)
@@ -202,8 +202,7 @@ def test_cert_revoke(server, name, tmp_path):
 
 def test_serials_in_any_spelling(server, name, tmp_path):
     server.run("cert", "issue", "--dns", name(), "--out", tmp_path)
-    serial = f"{x509.load_pem_x509_certificate(issued(tmp_path)[1]).serial_number:x}"
-    serial = "0" * (len(serial) % 2) + serial
+    serial = hex_serial(x509.load_pem_x509_certificate(issued(tmp_path)[1]))
     pairs = ":".join(serial[i:i + 2] for i in range(0, len(serial), 2))
     for text in (serial.upper(), pairs, pairs.upper()):
         assert json.loads(server.run("cert", "show", text, "--json").stdout)

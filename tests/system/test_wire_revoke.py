@@ -5,7 +5,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from acmewire import Account, Key, b64, refused
+from acmewire import Account, Key, b64, hex_serial, refused
 
 
 @pytest.fixture
@@ -139,9 +139,9 @@ def test_a_revoked_certificate_can_still_be_had(wire, account, issued):
 
 @pytest.mark.assay
 def test_the_operator_sees_the_revocation(server, wire, account, issued):
-    serial = x509.load_der_x509_certificate(issued.der).serial_number
+    serial = hex_serial(x509.load_der_x509_certificate(issued.der))
     revoke(wire, account, issued.der, reason=4)
-    shown = server.admin("cert", "show", f"{serial:x}")
+    shown = server.admin("cert", "show", serial)
     assert "supersede" in str(shown), shown
 
 
