@@ -375,9 +375,19 @@ static void read_connection(struct http1_parser *p, struct str value)
 	}
 }
 
-/* The fields that say where the request ends and for whom it is. */
-static bool read_known_field(struct http1_parser *p, struct str name, struct str value)
+/* The fields that say where the request ends and for whom it is. raw: value with the white space
+ * around it, of which HTAB is lawful (RFC 9110 §5.6.3), but not read by everybody. */
+static bool read_known_field(struct http1_parser *p, struct str name, struct str value, struct str raw)
 {
+	bool is_length = str_eq_nocase(name, STR("content-length"));
+	bool is_coding = str_eq_nocase(name, STR("transfer-encoding"));
+
+	if ((is_length || is_coding) && memchr(raw.p, '\t', raw.len))
+		return fail(p, 400, "policy: a tab in a field that says where the request ends");
+	if (is_length)
+		return read_length(p, value);
+	if (is_coding)
+		return read_coding(p, value);
 	if (str_eq_nocase(name, STR("host"))) {
 		if (p->has_host)
 			return fail(p, 400, "RFC 9112 §3.2: more than one Host");
@@ -385,10 +395,6 @@ static bool read_known_field(struct http1_parser *p, struct str name, struct str
 			return fail(p, 400, "RFC 9112 §3.2: Host is not a name or address with an optional port");
 		p->has_host = true;
 		p->host = slice(p, value);
-	} else if (str_eq_nocase(name, STR("content-length"))) {
-		return read_length(p, value);
-	} else if (str_eq_nocase(name, STR("transfer-encoding"))) {
-		return read_coding(p, value);
 	} else if (str_eq_nocase(name, STR("connection"))) {
 		read_connection(p, value);
 	} else if (str_eq_nocase(name, STR("expect"))) {
@@ -401,7 +407,7 @@ static bool read_known_field(struct http1_parser *p, struct str name, struct str
 
 static bool read_header_line(struct http1_parser *p, struct str line)
 {
-	struct str name, value;
+	struct str name, value, raw;
 
 	if (line.p[0] == ' ' || line.p[0] == '\t')
 		return fail(p, 400, "RFC 9112 §5.2: a header line is folded");
@@ -409,6 +415,7 @@ static bool read_header_line(struct http1_parser *p, struct str line)
 		return fail(p, 400, "RFC 9112 §5: a header line without a colon");
 	if (name.len == 0 || !all(name, TOKEN))
 		return fail(p, 400, "RFC 9112 §5.1: a header name is not a token directly before the colon");
+	raw = value;
 	while (value.len > 0 && (value.p[0] == ' ' || value.p[0] == '\t'))
 		value = (struct str){ value.p + 1, value.len - 1 };
 	while (value.len > 0 && (value.p[value.len - 1] == ' ' || value.p[value.len - 1] == '\t'))
@@ -418,7 +425,7 @@ static bool read_header_line(struct http1_parser *p, struct str line)
 	if (p->field_count == COUNT_OF(p->fields))
 		return fail(p, 431, "policy: too many header lines");
 	p->fields[p->field_count++] = (struct field){ slice(p, name), slice(p, value) };
-	return read_known_field(p, name, value);
+	return read_known_field(p, name, value, raw);
 }
 
 /* The empty line: how long is the body (RFC 9112 §6.3)? */

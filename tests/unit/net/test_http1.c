@@ -197,7 +197,7 @@ static void test_http1__good_requests(void **state)
 		{ STR(CHUNKED "a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n"),
 		  "POST|/x|/x|!a.example|Host|a.example|Transfer-Encoding|chunked|01234567890123456789|keep||" },
 		{ STR(CHUNKED "4\r\n\r\n0\r\r\n0\r\n\r\n"), "POST|/x|/x|!a.example|Host|a.example|Transfer-Encoding|chunked|\r\n0\r|keep||" },
-		{ STR(POST "Transfer-Encoding: \tCHUNKED \r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+		{ STR(POST "Transfer-Encoding:  CHUNKED \r\n\r\n1\r\nx\r\n0\r\n\r\n"),
 		  "POST|/x|/x|!a.example|Host|a.example|Transfer-Encoding|CHUNKED|x|keep||" },
 		{ STR(CHUNKED "64\r\n0123456789012345678901234567890123456789012345678901234567890123456789"
 		      "012345678901234567890123456789\r\n0\r\n\r\n"),
@@ -379,6 +379,7 @@ static void test_rfc9112_6_3__no_doubt_about_the_length(void **state)
 		HEAD("Content-Length: 5a\r\n", 400), HEAD("Content-Length: 5 5\r\n", 400), HEAD("Content-Length: 5;\r\n", 400),
 		HEAD("Content-Length: 1e1\r\n", 400), HEAD("Content-Length: 5.0\r\n", 400), HEAD("Content-Length: \"5\"\r\n", 400),
 		HEAD("Content-Length: \xd9\xa5\r\n", 400), HEAD("Content-Length: 5\0\r\n", 400), HEAD("Content-Length: 5\t5\r\n", 400),
+		HEAD("Content-Length: 5\t\r\n", 400), HEAD("Content-Length:\t5\r\n", 400),
 		HEAD("Content-Length: a\r\n", 400), HEAD("Content-Length: 1_0\r\n", 400), HEAD("Content-Length: \x0b" "5\r\n", 400),
 		/* too large: refused before the body, however many digits */
 		HEAD("Content-Length: 101\r\n", 413), HEAD("Content-Length: 4294967295\r\n", 413),
@@ -400,6 +401,7 @@ static void test_rfc9112_6_3__no_doubt_about_the_length(void **state)
 		HEAD("Transfer-Encoding: chunkedx\r\n", 501), HEAD("Transfer-Encoding: chunked;q=1\r\n", 501),
 		HEAD("Transfer-Encoding: \"chunked\"\r\n", 501), HEAD("Transfer-Encoding: ,chunked\r\n", 501),
 		HEAD("Transfer-Encoding: chunked,\r\n", 501), HEAD("Transfer-Encoding: chunk\r\n", 501),
+		HEAD("Transfer-Encoding:\tchunked\r\n", 400), HEAD("Transfer-Encoding: chunked\t\r\n", 400),
 		HEAD("Transfer-Encoding: chunked\0\r\n", 400), HEAD("Transfer-Encoding: \x0b" "chunked\r\n", 400),
 		HEAD("Transfer-Encoding:\r\n chunked\r\n", 501), HEAD("X: y\r\n Transfer-Encoding: chunked\r\n", 400),
 		HEAD("Transfer-Encoding\x01: chunked\r\n", 400), HEAD("X: y\nTransfer-Encoding: chunked\r\n", 400),
