@@ -6,8 +6,9 @@
  * stays off: we always ask forwarders, some of which do not keep the case, and each such answer
  * would cost several more questions.
  *
- * A question is in exactly one of two lists: `asked` in the order of asking, which is that of their
- * deadlines since all have the same, so one timer serves all; and `answered`, from which answers are
+ * A question is in exactly one of three lists. `waiting`: libunbound has enough to do; each question
+ * costs it some 20 KiB. `asked`: in the order of asking, as `waiting` is, which is that of their
+ * deadlines since all have the same time, so one timer serves all. `answered`: from which answers are
  * delivered in a later turn of the loop. libunbound may answer from its cache while we still ask, so
  * delivering later is what keeps done out of resolver_ask(); it also keeps callers out of
  * libunbound's stack. */
@@ -24,6 +25,7 @@
 #include "net/dns_message.h"
 
 #define QUERIES_MAX 4096         /* open at one time */
+#define QUERIES_ASKED_MAX 256    /* of them, in libunbound */
 #define QUERIES_IDLE_MAX 64      /* kept for the next question */
 #define QUERY_ARENA (160 * 1024) /* a response has at most 64 KiB */
 #define TIMEOUT_MS 5000
@@ -32,15 +34,18 @@
 #define SEC_BOGUS 1
 #define SEC_SECURE 2
 
+enum query_state { QUERY_WAITING, QUERY_ASKED, QUERY_ANSWERED }; /* names the list it is in */
+
 struct dns_query {
 	TAILQ_ENTRY(dns_query) link;
 	struct resolver *resolver;
 	void (*done)(void *arg, const struct dns_answer *answer);
 	void *arg;
 	enum dns_type type;
-	bool is_answered; /* in resolver->answered */
+	enum query_state state;
 	int async_id;     /* libunbound's */
 	int64_t due_ms;
+	char text[LIMIT_NAME + 2];
 	struct dns_name name;
 	struct arena arena; /* of the answer's slices */
 	struct dns_answer answer;
@@ -53,8 +58,8 @@ struct resolver {
 	struct event *deliver;
 	struct loop_timer *timer;
 	int64_t timeout_ms;
-	struct query_list asked, answered, idle;
-	size_t open_count, idle_count;
+	struct query_list waiting, asked, answered, idle;
+	size_t open_count, asked_count, idle_count;
 	bool closing; /* libunbound answers what is open when it is taken down */
 	char servers[100]; /* for why */
 };
@@ -67,7 +72,7 @@ static void query_free(struct dns_query *q)
 	free(q);
 }
 
-/* Takes the query out of its list, and gives it back to the idle ones. */
+/* Gives a query that is in no list back to the idle ones. */
 static void query_close(struct dns_query *q)
 {
 	struct resolver *r = q->resolver;
@@ -98,24 +103,49 @@ static struct dns_query *query_open(struct resolver *r)
 		arena_init(&q->arena, QUERY_ARENA);
 	}
 	q->answer = (struct dns_answer){ .rc = RC_INTERNAL };
-	q->is_answered = false;
 	r->open_count++;
 	return q;
+}
+
+static void query_leave(struct dns_query *q)
+{
+	struct resolver *r = q->resolver;
+
+	switch (q->state) {
+	case QUERY_WAITING:
+		TAILQ_REMOVE(&r->waiting, q, link);
+		break;
+	case QUERY_ASKED:
+		TAILQ_REMOVE(&r->asked, q, link);
+		r->asked_count--;
+		break;
+	case QUERY_ANSWERED:
+		TAILQ_REMOVE(&r->answered, q, link);
+		break;
+	}
 }
 
 static void query_answered(struct dns_query *q)
 {
 	struct resolver *r = q->resolver;
 
-	TAILQ_REMOVE(&r->asked, q, link);
+	query_leave(q);
 	TAILQ_INSERT_TAIL(&r->answered, q, link);
-	q->is_answered = true;
-	event_active(r->deliver, EV_TIMEOUT, 1);
+	q->state = QUERY_ANSWERED;
+	event_active(r->deliver, EV_TIMEOUT, 1); /* which also asks what waits */
+}
+
+/* All that is asked was asked before all that waits. */
+static struct dns_query *first_due(struct resolver *r)
+{
+	struct dns_query *q = TAILQ_FIRST(&r->asked);
+
+	return q ? q : TAILQ_FIRST(&r->waiting);
 }
 
 static void timer_arm(struct resolver *r)
 {
-	struct dns_query *first = TAILQ_FIRST(&r->asked);
+	struct dns_query *first = first_due(r);
 	int64_t delay_ms;
 
 	if (!first) {
@@ -132,34 +162,15 @@ static void on_timer(void *arg)
 	int64_t now_ms = clock_mono_ms();
 	struct dns_query *q;
 
-	while ((q = TAILQ_FIRST(&r->asked)) && q->due_ms <= now_ms) {
-		(void)ub_cancel(r->ctx, q->async_id); /* it may just have ended */
+	while ((q = first_due(r)) && q->due_ms <= now_ms) {
+		if (q->state == QUERY_ASKED)
+			(void)ub_cancel(r->ctx, q->async_id); /* it may just have ended */
 		q->answer.rc = RC_TIMEOUT;
 		snprintf(q->answer.why, sizeof(q->answer.why), "no answer from %s within %lld ms",
 			 r->servers, (long long)r->timeout_ms);
 		query_answered(q);
 	}
 	timer_arm(r);
-}
-
-static void on_deliver(evutil_socket_t fd, short what, void *arg)
-{
-	struct resolver *r = arg;
-	size_t count = 0;
-	struct dns_query *q;
-
-	(void)fd;
-	(void)what;
-	TAILQ_FOREACH(q, &r->answered, link)
-		count++;
-	/* What is answered meanwhile has its own turn; what is cancelled meanwhile is not here. */
-	while (count-- > 0 && (q = TAILQ_FIRST(&r->answered))) {
-		TAILQ_REMOVE(&r->answered, q, link);
-		q->done(q->arg, &q->answer);
-		query_close(q);
-	}
-	if (!TAILQ_EMPTY(&r->answered))
-		event_active(r->deliver, EV_TIMEOUT, 1);
 }
 
 static const char *rcode_text(int rcode)
@@ -200,38 +211,73 @@ static void on_unbound(void *arg, int rcode, void *packet, int packet_len, int s
 	query_answered(q);
 }
 
+/* Hands questions to libunbound while it may have more. */
+static void ask_waiting(struct resolver *r)
+{
+	struct dns_query *q;
+
+	while (r->asked_count < QUERIES_ASKED_MAX && (q = TAILQ_FIRST(&r->waiting))) {
+		int err;
+
+		query_leave(q);
+		TAILQ_INSERT_TAIL(&r->asked, q, link);
+		r->asked_count++;
+		q->state = QUERY_ASKED;
+		err = ub_resolve_event(r->ctx, q->text, (int)q->type, CLASS_IN, q, on_unbound, &q->async_id);
+		if (err != 0) {
+			q->answer = (struct dns_answer){ .rc = err == UB_NOMEM ? RC_NOMEM : RC_IO };
+			snprintf(q->answer.why, sizeof(q->answer.why), "cannot ask: %s", ub_strerror(err));
+			query_answered(q);
+		}
+	}
+	timer_arm(r);
+}
+
+static void on_deliver(evutil_socket_t fd, short what, void *arg)
+{
+	struct resolver *r = arg;
+	size_t count = 0;
+	struct dns_query *q;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(q, &r->answered, link)
+		count++;
+	/* What is answered meanwhile has its own turn; what is cancelled meanwhile is not here. */
+	while (count-- > 0 && (q = TAILQ_FIRST(&r->answered))) {
+		query_leave(q);
+		q->done(q->arg, &q->answer);
+		query_close(q);
+	}
+	ask_waiting(r);
+	if (!TAILQ_EMPTY(&r->answered))
+		event_active(r->deliver, EV_TIMEOUT, 1);
+}
+
 enum rc resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 		     void (*done)(void *arg, const struct dns_answer *answer), void *arg,
 		     struct dns_query **out)
 {
-	char text[LIMIT_NAME + 1];
 	struct dns_query *q;
-	int err;
 
 	if (r->open_count >= QUERIES_MAX)
 		return RC_BUSY;
 	q = query_open(r);
 	if (!q)
 		return RC_NOMEM;
-	if (!dns_name_parse(name, &q->name) || name.len > LIMIT_NAME) {
+	if (name.len >= sizeof(q->text) || !dns_name_parse(name, &q->name)) {
 		query_close(q);
 		return RC_INVALID;
 	}
-	memcpy(text, name.p, name.len);
-	text[name.len] = '\0';
+	memcpy(q->text, name.p, name.len);
+	q->text[name.len] = '\0';
 	q->type = type;
 	q->done = done;
 	q->arg = arg;
 	q->due_ms = clock_mono_ms() + r->timeout_ms;
-	TAILQ_INSERT_TAIL(&r->asked, q, link);
-	err = ub_resolve_event(r->ctx, text, (int)type, CLASS_IN, q, on_unbound, &q->async_id);
-	if (err != 0) {
-		TAILQ_REMOVE(&r->asked, q, link);
-		query_close(q);
-		return err == UB_NOMEM ? RC_NOMEM : RC_IO;
-	}
-	if (q == TAILQ_FIRST(&r->asked))
-		timer_arm(r);
+	q->state = QUERY_WAITING;
+	TAILQ_INSERT_TAIL(&r->waiting, q, link);
+	ask_waiting(r);
 	*out = q;
 	return RC_OK;
 }
@@ -243,13 +289,11 @@ void resolver_cancel(struct dns_query *q)
 	if (!q)
 		return;
 	r = q->resolver;
-	if (q->is_answered) {
-		TAILQ_REMOVE(&r->answered, q, link);
-	} else {
+	if (q->state == QUERY_ASKED)
 		(void)ub_cancel(r->ctx, q->async_id);
-		TAILQ_REMOVE(&r->asked, q, link);
-	}
+	query_leave(q);
 	query_close(q);
+	event_active(r->deliver, EV_TIMEOUT, 1); /* there may be room for one that waits */
 }
 
 /* --- setting up --- */
@@ -276,7 +320,7 @@ static const struct {
 	{ "infra-host-ttl:", "30" },
 	{ "infra-keep-probing:", "yes" },
 	{ "do-not-query-localhost:", "no" }, /* forwarders on this machine are usual */
-	{ "outgoing-range:", "256" },
+	{ "outgoing-range:", "512" }, /* sockets; libunbound also finishes what was given up */
 	{ "num-queries-per-thread:", "1024" },
 };
 
@@ -344,6 +388,7 @@ enum rc resolver_new(struct loop *l, const struct resolver_options *o, struct re
 
 	if (!r)
 		return fault_set(f, RC_NOMEM, PROBLEM_SERVER_INTERNAL, "out of memory");
+	TAILQ_INIT(&r->waiting);
 	TAILQ_INIT(&r->asked);
 	TAILQ_INIT(&r->answered);
 	TAILQ_INIT(&r->idle);
@@ -390,6 +435,7 @@ void resolver_free(struct resolver *r)
 	r->closing = true;
 	if (r->ctx)
 		ub_ctx_delete(r->ctx);
+	free_all(&r->waiting);
 	free_all(&r->asked);
 	free_all(&r->answered);
 	free_all(&r->idle);

@@ -287,6 +287,43 @@ static void test_resolver_cancel__asked_and_answered(void **state)
 	resolver_free(r);
 }
 
+/* More questions than libunbound gets at once: all are answered, in whatever order; those that wait
+ * can be cancelled and time out like the others. */
+static void test_resolver_ask__many_at_once(void **state)
+{
+	enum { COUNT = 700 };
+	static struct seen seen[COUNT];
+	static struct dns_query *open[COUNT];
+	struct resolver *r = resolver(5000), *impatient = resolver(100);
+	unsigned answered = 0, timed_out = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "n%u.lab.internal", i);
+		open[i] = ask(r, name, DNS_A, &seen[i]);
+	}
+	for (unsigned i = 0; i < COUNT; i += 7) {
+		resolver_cancel(open[i]);
+		env.open--;
+	}
+	loop_run(env.loop);
+	for (unsigned i = 0; i < COUNT; i++) {
+		assert_int_equal(seen[i].count, i % 7 ? 1 : 0);
+		answered += seen[i].count && seen[i].answer.rc == RC_NOTFOUND;
+	}
+	assert_int_equal(answered, COUNT - COUNT / 7);
+	for (unsigned i = 0; i < COUNT; i++)
+		ask(impatient, "silent.lab.internal", DNS_A, &seen[i]);
+	loop_run(env.loop);
+	for (unsigned i = 0; i < COUNT; i++)
+		timed_out += seen[i].answer.rc == RC_TIMEOUT;
+	assert_int_equal(timed_out, COUNT);
+	resolver_free(r);
+	resolver_free(impatient);
+}
+
 static void test_resolver_free__open_questions_get_no_answer(void **state)
 {
 	struct resolver *r = resolver(5000);
@@ -367,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_resolver_ask__garbage_is_no_answer),
 		cmocka_unit_test(test_resolver_ask__cached_answers_come_later_too),
 		cmocka_unit_test(test_resolver_cancel__asked_and_answered),
+		cmocka_unit_test(test_resolver_ask__many_at_once),
 		cmocka_unit_test(test_resolver_free__open_questions_get_no_answer),
 		cmocka_unit_test(test_resolver_ask__dnssec_bogus_is_denied_not_absent),
 		cmocka_unit_test(test_resolver_new__missing_trust_anchor_is_an_error),
