@@ -113,11 +113,13 @@ void nonce_mint(struct nonces *n, char out[NONCE_TEXT_LEN + 1])
 {
 	uint8_t plain[16], sealed[16];
 	int64_t number = clock_mono_ms() / n->slice_ms;
+	struct slice *s;
 
 	pthread_mutex_lock(&n->lock);
+	s = slice_now(n, number);
 	put_be64(plain, (uint64_t)number);
-	put_be64(plain + 8, n->counter);
-	slice_now(n, number)->end = ++n->counter;
+	put_be64(plain + 8, n->counter++);
+	s->end = n->counter;
 	block_cipher_encrypt(n->cipher, plain, sealed);
 	pthread_mutex_unlock(&n->lock);
 	b64url_encode(bytes_of(sealed, sizeof(sealed)), out);

@@ -47,7 +47,7 @@ static int remove_authority(void **state)
 
 #define HEAD                                                                 \
 	"public_url: https://ca.test\n"                                      \
-	"store: memory:\n"                                                   \
+	"store: \"memory:\"\n"                                                   \
 	"authorities:\n"                                                     \
 	"  lab: {key: \"file:FOLDER/issuing.key\", passphrase: \"file:x\"}\n"
 #define DIRECTORIES "directories: {default: {issuer: lab}}\n"
@@ -96,8 +96,8 @@ static void test_config__each_error_is_named(void **state)
 	static const struct {
 		const char *text, *error;
 	} cases[] = {
-		{ "public_url: http://ca.test\nstore: memory:\nauthorities: {}\n" DIRECTORIES, "public_url" },
-		{ "public_url: https://ca.test/x\nstore: memory:\nauthorities: {}\n" DIRECTORIES, "without a path" },
+		{ "public_url: http://ca.test\nstore: \"memory:\"\nauthorities: {}\n" DIRECTORIES, "public_url" },
+		{ "public_url: https://ca.test/x\nstore: \"memory:\"\nauthorities: {}\n" DIRECTORIES, "without a path" },
 		{ HEAD "directories: {default: {issuer: labb}}\n", "there is no such authority" },
 		{ HEAD "directories: {default: {issuer: lab, profiles: [servre]}}\n", "there is no such profile" },
 		{ HEAD "directories: {default: {issuer: lab, prefix: acme}}\n", "must begin with /" },
