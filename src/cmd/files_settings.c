@@ -9,6 +9,8 @@ static const char *const private_names[] = { "*.internal", "*.home.arpa", "*.lan
 					     "*.corp",     "*.private",   "*.intranet" };
 static const char *const private_networks[] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7" };
 
+const char *const TRIAL_NAMES[TRIAL_NAME_COUNT] = { "localhost", "127.0.0.1/32" };
+
 /* A double-quoted YAML scalar. */
 static void add_quoted(struct buf *b, const char *text)
 {
@@ -92,14 +94,29 @@ static void add_challenges(struct buf *b)
 	buf_add_text(b, "]\n");
 }
 
+/* Two zones must not have the same name: the trial's are in its own. */
+static bool is_of_trial(const struct settings_text *s, size_t i)
+{
+	for (size_t k = 0; s->trial && k < TRIAL_NAME_COUNT; k++) {
+		if (strcmp(s->permit->v[i], TRIAL_NAMES[k]) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* "lab.internal" is itself and all below it. */
 static void add_zone_names(struct buf *b, const struct settings_text *s)
 {
+	const char *separator = "";
+
 	buf_add_text(b, "  - names: [");
 	for (size_t i = 0; i < s->permit->count; i++) {
 		const struct name_subtree *t = &s->subtrees[i];
 
-		buf_add_text(b, i ? ", " : "");
+		if (is_of_trial(s, i))
+			continue;
+		buf_add_text(b, separator);
+		separator = ", ";
 		if (t->type == SAN_DNS)
 			buf_addf(b, "\"%.*s\", \"*.%.*s\"", STR_ARG(t->dns), STR_ARG(t->dns));
 		else
@@ -115,7 +132,7 @@ static void add_targets(struct buf *b, const struct settings_text *s)
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->permit->count; i++) {
-		if (s->subtrees[i].type == SAN_IP)
+		if (s->subtrees[i].type == SAN_IP && !is_of_trial(s, i))
 			networks[count++] = s->permit->v[i];
 	}
 	buf_add_text(b, "    targets: ");
@@ -125,16 +142,18 @@ static void add_targets(struct buf *b, const struct settings_text *s)
 		add_list(b, private_networks, COUNT_OF(private_networks));
 }
 
-static void add_zones(struct buf *b, const struct settings_text *s)
+static void add_first_zone(struct buf *b, const struct settings_text *s)
 {
-	buf_add_text(b, "\n# What may be certified, and how control is proven. The most specific zone wins; a name that no\n"
-			"# zone covers gets no certificate. \"targets\" are the networks that validation may connect to;\n"
-			"# loopback, link-local and metadata addresses are never among them.\nzones:\n");
-	if (s->permit->count) {
-		add_zone_names(b, s);
-	} else {
-		const char *names[COUNT_OF(private_names) + COUNT_OF(private_networks)];
+	const char *names[COUNT_OF(private_names) + COUNT_OF(private_networks)];
+	size_t of_trial = 0;
 
+	for (size_t i = 0; i < s->permit->count; i++)
+		of_trial += is_of_trial(s, i);
+	if (s->permit->count > of_trial) {
+		add_zone_names(b, s);
+	} else if (s->permit->count) {
+		return; /* nothing but the trial's is permitted */
+	} else {
 		memcpy(names, private_names, sizeof(private_names));
 		memcpy(names + COUNT_OF(private_names), private_networks, sizeof(private_networks));
 		buf_add_text(b, "  - names: ");
@@ -142,12 +161,22 @@ static void add_zones(struct buf *b, const struct settings_text *s)
 	}
 	add_challenges(b);
 	add_targets(b, s);
-	if (s->trial)
+}
+
+static void add_zones(struct buf *b, const struct settings_text *s)
+{
+	buf_add_text(b, "\n# What may be certified, and how control is proven. The most specific zone wins; a name that no\n"
+			"# zone covers gets no certificate. \"targets\" are the networks that validation may connect to;\n"
+			"# with the usual address_policy loopback, link-local and metadata addresses never are.\nzones:\n");
+	add_first_zone(b, s);
+	if (s->trial) {
 		buf_add_text(b, "\n  # For a trial on one machine (`assay init --trial`): validation may connect to loopback, for\n"
 				"  # these names only. Remove this zone before other machines use the server: whoever can run\n"
-				"  # a program on this machine can prove these names.\n"
-				"  - names: [\"localhost\", \"127.0.0.1/32\"]\n    challenges: [http-01]\n"
-				"    address_policy: dev\n    targets: [\"127.0.0.0/8\", \"::1/128\"]\n");
+				"  # a program on this machine can prove these names.\n  - names: ");
+		add_list(b, TRIAL_NAMES, TRIAL_NAME_COUNT);
+		buf_add_text(b, "    challenges: [http-01]\n    address_policy: dev\n"
+				"    targets: [\"127.0.0.0/8\", \"::1/128\"]\n");
+	}
 	if (s->http01_port)
 		buf_addf(b, "\n# HTTP-01 dials this port instead of 80 (RFC 8555 §8.3 wants 80).\n"
 			    "validation:\n  http01_port: %lld\n", (long long)s->http01_port);

@@ -6,6 +6,10 @@
 #include "cmd/options.h"
 #include "crypto/x509name.h"
 
+/* What --trial lets be proven over loopback. */
+#define TRIAL_NAME_COUNT 2
+extern const char *const TRIAL_NAMES[TRIAL_NAME_COUNT];
+
 struct settings_text {
 	const char *name, *public_url, *admin; /* admin: path of the socket */
 	const struct option_list *listen, *http_listen;

@@ -70,6 +70,15 @@ static enum rc default_url(struct init *i, struct fault *f)
 	return i->public_url ? RC_OK : RC_NOMEM;
 }
 
+static void add_permit(struct init *i, const char *text)
+{
+	for (size_t k = 0; k < i->permit.count; k++) {
+		if (strcmp(i->permit.v[k], text) == 0)
+			return;
+	}
+	i->permit.v[i->permit.count++] = text;
+}
+
 static enum rc fill_in(struct init *i, struct fault *f)
 {
 	if (!i->listen.count) {
@@ -77,12 +86,11 @@ static enum rc fill_in(struct init *i, struct fault *f)
 		if (!i->http_listen.count)
 			i->http_listen.v[i->http_listen.count++] = ":80";
 	}
-	if (i->trial && i->permit.count) {
-		if (i->permit.count + 2 > OPTION_LIST_MAX)
-			return refuse(f, "--permit", "is given too often");
-		i->permit.v[i->permit.count++] = "localhost";
-		i->permit.v[i->permit.count++] = "127.0.0.1/32";
-	}
+	if (i->trial && i->permit.count + TRIAL_NAME_COUNT > OPTION_LIST_MAX)
+		return refuse(f, "--permit", "is given too often");
+	/* Without any limit the trial's names need none. */
+	for (size_t k = 0; i->trial && i->permit.count && k < TRIAL_NAME_COUNT; k++)
+		add_permit(i, TRIAL_NAMES[k]);
 	return i->public_url ? RC_OK : default_url(i, f);
 }
 
