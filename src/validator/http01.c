@@ -87,8 +87,8 @@ static void judge_response(const struct validation *v, const struct fetch_result
 		judge_body(v, r, peer, out);
 	else
 		fail(out, PROBLEM_INCORRECT_RESPONSE, r->status == 404 || r->status >= 500,
-		     "RFC 8555 §8.3: %s at %s, not 200 with the key authorization: serve it at "
-		     "http://%s:%u" PATH "%s", r->why, peer, v->name, (unsigned)v->port, v->token);
+		     "RFC 8555 §8.3: %s at %s, not 200 with the key authorization: serve that on port %u "
+		     "at " PATH "%s", r->why, peer, (unsigned)v->port, v->token);
 }
 
 static const char *remedy(const struct fetch_result *r)
@@ -126,7 +126,7 @@ static void on_fetched(void *arg, const struct fetch_result *r)
 		judge_response(v, r, &result);
 	else
 		fail(&result, r->problem == PROBLEM_UNAUTHORIZED ? PROBLEM_INCORRECT_RESPONSE : r->problem,
-		     r->transient, "RFC 8555 §8.3: %s: %s", r->why, remedy(r));
+		     r->transient, "RFC 8555 §8.3: %s; %s", r->why, remedy(r));
 	result.duration_ms = clock_mono_ms() - v->started_ms;
 	v->done(v->arg, &result);
 	free(v);
