@@ -211,7 +211,7 @@ class Http:
                 got = connection.getresponse()
                 return Response(got.status, got.getheaders(), got.read())
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError,
-                    http.client.CannotSendRequest):
+                    http.client.CannotSendRequest, ssl.SSLEOFError):
                 # A kept connection that the server has closed meanwhile.
                 if last:
                     raise
@@ -295,7 +295,8 @@ class Wire:
     def post(self, url, payload, key, kid=None, content_type=JOSE, **kw):
         """Signs and sends with a fresh nonce; nothing is tried again. payload None is
         POST-as-GET."""
-        kw.setdefault("nonce", self.nonce())
+        if "nonce" not in kw:
+            kw["nonce"] = self.nonce()
         return self.send(url, self.sign(url, payload, key, kid, **kw), content_type)
 
     def eab(self, key, kid, hmac_key, url=None):
