@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "signer/monitor.h"
@@ -54,16 +55,16 @@ static bool close_descriptors(void)
 int main(int argc, char **argv)
 {
 	struct fault f = { 0 };
-	struct buf config;
+	AUTO(buf) struct buf config;
 	bool whole;
 
 	(void)argv;
+	buf_init(&config, SIGNER_CONFIG_MAX);
 	if (argc != 1 || !is_socket(SOCKET)) {
 		fputs("assay-signer is started by assay; it takes no arguments.\n", stderr);
 		return 2;
 	}
 	umask(077);
-	buf_init(&config, SIGNER_CONFIG_MAX);
 	whole = read_config(&config) && close_descriptors();
 	/* Before sandbox_process(): the log opens its sink through /proc. */
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT);

@@ -138,6 +138,7 @@ static void signals_set_up(void)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full file is an error of pwrite(), not an end without answer */
 }
 
 int monitor_run(int socket, struct str config)

@@ -31,6 +31,7 @@ static struct authority authority;
 static struct privkey *key;
 static struct csr csr;
 static struct signer_profile laws[8];
+static enum key_type authority_type = KEY_P256; /* of the next set-up */
 
 static void must(enum rc rc)
 {
@@ -41,7 +42,8 @@ static void must(enum rc rc)
 static void make_authority(void)
 {
 	struct ca_create_options o = { .directory = str_of(folder), .name = STR("Lab"),
-				       .key_type = KEY_P256, .permit_count = 2 };
+				       .key_type = authority_type, .rsa_bits = 3072,
+				       .permit_count = 2 };
 	struct secret *pass;
 	struct ca_created made;
 	struct name_subtree permit[2];
@@ -308,6 +310,23 @@ static void test_issue__the_other_profiles(void **state)
 	}
 }
 
+/* Also: what libcrypto does for each of them passes the worker's filter of system calls. */
+static void test_issue__by_every_kind_of_authority(void **state)
+{
+	static const enum key_type types[] = { KEY_RSA, KEY_P384, KEY_P521, KEY_ED25519, KEY_P256 };
+
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		struct issue_request r;
+
+		teardown(state);
+		authority_type = types[i];
+		setup(state);
+		r = request_for("server", "dns:a.lab.internal");
+		issue(&r);
+		issue(&r);
+	}
+}
+
 static enum rc prepare_rc(const struct issue_request *r)
 {
 	struct issue_claim claim;
@@ -529,6 +548,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_issue__server),
 		T(test_issue__the_other_profiles),
+		T(test_issue__by_every_kind_of_authority),
 		T(test_prepare__names_outside_are_refused),
 		T(test_prepare__own_permit_narrows),
 		T(test_prepare__profile_without_addresses),

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -681,6 +682,28 @@ static void test_journal__damage_stops_the_signer(void **state)
 	check_useless(&fx);
 }
 
+/* TRUST §4, disk full: the batch is refused, the worker ends, its successor goes on. */
+static void test_journal__write_error_refuses_and_ends_the_worker(void **state)
+{
+	struct bytes tbs[2] = { fixture_tbs(&fx), fixture_tbs(&fx) };
+	struct rlimit limit = { 64 + 3 * 64 + 100, RLIM_INFINITY };
+	struct reply r;
+
+	(void)state;
+	check_serves(); /* header and 3 records */
+	assert_int_equal(prlimit(fixture_worker(&fx), RLIMIT_FSIZE, &limit, NULL), 0);
+	assert_int_equal(fixture_sign(&fx, tbs[0], &r), RC_UNAVAILABLE);
+	assert_int_equal(r.payload_len, 0);
+	assert_true(fixture_receive(&fx, &r));
+	assert_int_equal(r.op, MESSAGE_HELLO);
+	assert_int_equal(r.status, RC_OK);
+	fx.epoch = r.epoch;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fixture_sign(&fx, tbs[i], &r), RC_OK);
+		check_good(tbs[i], &r);
+	}
+}
+
 static void test_journal__holds_no_key_and_is_private(void **state)
 {
 	char needle[64], *text;
@@ -815,6 +838,7 @@ int main(void)
 		T(test_start__faults_are_told),
 		T(test_start__one_journal_has_one_signer),
 		T(test_journal__damage_stops_the_signer),
+		T(test_journal__write_error_refuses_and_ends_the_worker),
 		T(test_journal__holds_no_key_and_is_private),
 		T(test_sandbox__worker_gave_everything_up),
 		T(test_memory__both_processes_stay_small),
