@@ -397,6 +397,26 @@ static enum rc listen_here(struct server *s, struct fault *f)
 	return rc;
 }
 
+/* Validation must never dial ourselves (TRUST V05): the addresses we listen on are told to the
+ * address policy before any thread exists. */
+static enum rc set_own_addresses(const struct config *c, struct fault *f)
+{
+	const struct setting_strs *lists[] = { &c->raw.listen.acme, &c->raw.listen.http };
+	static const uint16_t ports[] = { 443, 80 };
+	struct addr own[64];
+	size_t count = 0;
+
+	for (size_t l = 0; l < COUNT_OF(lists); l++) {
+		for (size_t i = 0; i < lists[l]->count && count < COUNT_OF(own); i++) {
+			enum rc rc = addr_parse(lists[l]->v[i], ports[l], &own[count++], f);
+
+			if (rc != RC_OK)
+				return rc;
+		}
+	}
+	return addr_policy_set_own(own, count);
+}
+
 static enum rc watch_signals(struct server *s)
 {
 	enum rc rc = loop_signal(s->loop, SIGTERM, on_term, s);
@@ -414,6 +434,8 @@ static int run_server(struct server *s)
 	AUTO(fault) struct fault f = { 0 };
 	enum rc rc;
 
+	if ((rc = set_own_addresses(s->service.config, &f)) != RC_OK)
+		return fail("listen", &f, rc);
 	if ((rc = loop_new(&s->loop)) != RC_OK)
 		return fail("event loop", NULL, rc);
 	if ((rc = start_signer(s, &f)) != RC_OK)
