@@ -514,6 +514,8 @@ int serve_run(const struct serve_options *o)
 	s.service.config->strict_trainer = o->strict_trainer;
 	pthread_mutex_init(&s.service.config_lock, NULL);
 	log_setup((enum log_level)s.service.config->raw.log.level, (enum log_format)s.service.config->raw.log.format);
+	if (crypto_version_note())
+		LOG_WARN("libcrypto", F_TEXT("note", crypto_version_note()));
 	code = run_server(&s);
 	stop_server(&s);
 	pthread_mutex_destroy(&s.service.config_lock);
