@@ -4,7 +4,7 @@
 #define ASSAY_SOLVER_SOLVER_H
 
 #include "acme/identifier.h"
-#include "base/arena.h"
+#include "base/auto.h"
 #include "base/fault.h"
 #include "crypto/key.h"
 
@@ -29,9 +29,14 @@ struct solver {
 	const struct solver_ops *ops;
 };
 void solver_free(struct solver *s); /* NULL is allowed */
+AUTO_PTR_DEFINE(solver);
+
+/* By name, as a user writes it: "webroot" with a directory, "listener" with an address. */
+enum rc solver_new(struct str name, struct str argument, struct solver **out, struct fault *f) MUST_USE;
 
 /* Files below DIR/.well-known/acme-challenge/, written by openat under the directory, mode 0644;
- * directories that were made are removed again when empty. */
+ * directories that were made are removed again when empty. Neither of the two may be a symbolic
+ * link: whoever may write to a web root must not choose where this program writes. */
 enum rc solver_webroot_new(struct str directory, struct solver **out, struct fault *f) MUST_USE;
 /* An HTTP server of our own on ADDR:PORT (":80" is all addresses, IPv6 dual stack) in a thread of
  * its own: answers known tokens, 404 to all else, with deadlines and few connections. */
