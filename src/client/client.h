@@ -26,6 +26,8 @@ struct client_options {
 enum rc client_new(const struct client_options *o, struct client **out, struct fault *f) MUST_USE;
 void client_free(struct client *c);
 AUTO_PTR_DEFINE(client);
+/* What the server publishes; borrowed until client_free(). */
+const struct acme_directory *client_directory(const struct client *c);
 
 struct client_account {
 	const struct str *contacts;
@@ -40,8 +42,10 @@ struct client_account {
 enum rc client_register(struct client *c, struct arena *a, const struct client_account *account,
 			struct str *out_url, struct fault *f) MUST_USE;
 /* Continues with an account URL known from before. */
-void client_set_account(struct client *c, struct str url);
+enum rc client_set_account(struct client *c, struct str url, struct fault *f) MUST_USE;
+/* keyChange (RFC 8555 §7.3.5). The session goes on with new_key, which is borrowed from then on. */
 enum rc client_key_change(struct client *c, const struct privkey *new_key, struct fault *f) MUST_USE;
+/* Deactivates the account, for good (RFC 8555 §7.3.6). */
 enum rc client_deactivate(struct client *c, struct fault *f) MUST_USE;
 
 /* --- one order (client/order.c opens with the diagram of RFC 8555 §7.1.6) --- */
@@ -60,11 +64,14 @@ struct client_order {
 	void (*on_order)(void *arg, struct str order_url);
 	int64_t deadline_s;          /* for everything, default 300 */
 };
+/* What a fault of client_obtain() means: RC_TIMEOUT, RC_UNAVAILABLE, RC_LIMIT, RC_BUSY: try later
+ * (f->retry_after_s), the order can be resumed; else this order has failed for good. */
 /* newOrder -> authorizations -> challenges -> finalize -> certificate. *out_chain: the DER
  * certificates, leaf first, checked: the leaf's key and names are those of the CSR. Solvers are
  * cleaned up in every case. f carries the server's problem, subproblems included. */
 enum rc client_obtain(struct client *c, struct arena *a, const struct client_order *order,
 		      struct bytes **out_chain, size_t *out_count, struct fault *f) MUST_USE;
+/* revokeCert by the account (RFC 8555 §7.6). reason < 0: none is given. */
 enum rc client_revoke(struct client *c, struct bytes cert_der, int reason, struct fault *f) MUST_USE;
 
 #endif
