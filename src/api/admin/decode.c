@@ -32,7 +32,7 @@ static bool is_plain(struct str s)
 	return true;
 }
 
-static enum rc percent_decode(struct arena *a, struct str in, struct str *out, struct fault *f)
+static enum rc percent_decode(struct arena *a, struct str in, bool form, struct str *out, struct fault *f)
 {
 	char *p = arena_alloc(a, in.len + 1);
 	size_t len = 0;
@@ -43,21 +43,21 @@ static enum rc percent_decode(struct arena *a, struct str in, struct str *out, s
 		int high, low;
 
 		if (in.p[i] != '%') {
-			p[len++] = in.p[i] == '+' ? ' ' : in.p[i];
+			p[len++] = form && in.p[i] == '+' ? ' ' : in.p[i];
 			continue;
 		}
 		high = i + 2 < in.len ? hex_digit(in.p[i + 1]) : -1;
 		low = i + 2 < in.len ? hex_digit(in.p[i + 2]) : -1;
 		if (high < 0 || low < 0)
 			return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
-					 "RFC 3986 §2.1: a '%%' in the query is not followed by two hexadecimal digits");
+					 "RFC 3986 §2.1: a '%%' in the URL is not followed by two hexadecimal digits");
 		p[len++] = (char)(high << 4 | low);
 		i += 2;
 	}
 	*out = (struct str){ p, len };
 	if (!is_plain(*out))
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
-				 "policy: the query has control characters or is not UTF-8");
+				 "policy: the URL has control characters or is not UTF-8");
 	return RC_OK;
 }
 
@@ -73,9 +73,14 @@ static enum rc query_one(struct arena *a, struct str pair, const struct query_pa
 		if (p->out->p)
 			return fault_set(f, RC_INVALID, PROBLEM_MALFORMED, "the parameter \"%s\" is given twice",
 					 p->name);
-		return percent_decode(a, value, p->out, f);
+		return percent_decode(a, value, true, p->out, f);
 	}
 	return fault_set(f, RC_INVALID, PROBLEM_MALFORMED, "there is no parameter \"%.*s\" here", SHOWN(name));
+}
+
+enum rc admin_segment_decode(struct arena *a, struct str segment, struct str *out, struct fault *f)
+{
+	return percent_decode(a, segment, false, out, f);
 }
 
 enum rc admin_query_decode(struct arena *a, struct str query, const struct query_param *table, struct fault *f)

@@ -19,6 +19,8 @@ struct query_param {
  * once and one of the table's, which ends with a NULL name. */
 enum rc admin_query_decode(struct arena *a, struct str query, const struct query_param *table,
 			   struct fault *f) MUST_USE;
+/* A name in the path. */
+enum rc admin_segment_decode(struct arena *a, struct str segment, struct str *out, struct fault *f) MUST_USE;
 /* 1..ADMIN_PAGE_MAX; an absent text is ADMIN_PAGE. */
 enum rc admin_limit_decode(struct str text, int64_t *out, struct fault *f) MUST_USE;
 

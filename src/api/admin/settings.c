@@ -79,13 +79,17 @@ enum rc admin_authorities(struct request *req, struct fault *f)
 
 enum rc admin_authority(struct request *req, struct fault *f)
 {
-	const struct authority *x = config_authority(req->config, req->path_id);
+	const struct authority *x;
 	AUTO(answer) struct answer a;
+	struct str name;
 	enum rc rc = no_query(req, f);
 
 	answer_init(&a);
+	if (rc == RC_OK)
+		rc = admin_segment_decode(req->arena, req->path_id, &name, f);
 	if (rc != RC_OK)
 		return rc;
+	x = config_authority(req->config, name);
 	if (!x)
 		return admin_not_found("authority", f);
 	rc = show_authority(req, &a.out, x, true);
@@ -150,13 +154,17 @@ enum rc admin_directories(struct request *req, struct fault *f)
 
 enum rc admin_directory(struct request *req, struct fault *f)
 {
-	const struct directory *d = config_directory(req->config, req->path_id);
+	const struct directory *d;
 	AUTO(answer) struct answer a;
+	struct str name;
 	enum rc rc = no_query(req, f);
 
 	answer_init(&a);
+	if (rc == RC_OK)
+		rc = admin_segment_decode(req->arena, req->path_id, &name, f);
 	if (rc != RC_OK)
 		return rc;
+	d = config_directory(req->config, name);
 	if (!d)
 		return admin_not_found("directory", f);
 	show_directory(req, &a.out, d);
