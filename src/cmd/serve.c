@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/acme/acme.h"
@@ -417,9 +418,26 @@ static enum rc set_own_addresses(const struct config *c, struct fault *f)
 	return addr_policy_set_own(own, count);
 }
 
+/* The signer's monitor restarts its worker; when the monitor itself ends, nothing can be signed any
+ * more, and the service manager starts all anew. */
+static void on_child(void *arg, int signo)
+{
+	struct server *s = arg;
+
+	(void)signo;
+	if (waitpid(signer_pid(s->signer), NULL, WNOHANG) != signer_pid(s->signer) || s->stopping)
+		return;
+	LOG_ERROR("signer_gone", F_TEXT("effect", "the server stops, to be started again"));
+	s->exit_code = EXIT_FAILED;
+	on_term(s, SIGCHLD);
+}
+
 static enum rc watch_signals(struct server *s)
 {
 	enum rc rc = loop_signal(s->loop, SIGTERM, on_term, s);
+
+	if (rc == RC_OK)
+		rc = loop_signal(s->loop, SIGCHLD, on_child, s);
 
 	if (rc == RC_OK)
 		rc = loop_signal(s->loop, SIGINT, on_term, s);

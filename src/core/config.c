@@ -298,6 +298,21 @@ static bool build_authority(struct builder *b, const struct config_authority *ra
 	return true;
 }
 
+/* Names of authorities and profiles go to the signer as single words. */
+static void check_word(struct builder *b, struct str name, unsigned line, const char *what)
+{
+	bool good = name.len >= 1 && name.len <= 64;
+
+	for (size_t i = 0; good && i < name.len; i++) {
+		char ch = name.p[i];
+
+		good = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+		       ch == '.' || ch == '_' || ch == '-';
+	}
+	if (!good)
+		bad(b, line, what, "a name is 1 to 64 letters, digits, dots, underscores and hyphens");
+}
+
 static bool build_authorities(struct builder *b)
 {
 	struct config *c = b->c;
@@ -307,6 +322,7 @@ static bool build_authorities(struct builder *b)
 	if (!c->authorities)
 		return false;
 	for (size_t i = 0; i < c->raw.authorities.count; i++) {
+		check_word(b, raw[i].name, c->raw.authorities.lines[i], "authorities");
 		if (build_authority(b, &raw[i], c->raw.authorities.lines[i], &c->authorities[c->authority_count]))
 			c->authority_count++;
 	}
@@ -392,6 +408,7 @@ static bool build_profiles(struct builder *b)
 	for (size_t i = 0; i < c->raw.profiles.count; i++) {
 		struct profile *p = (struct profile *)config_profile(c, raw[i].name);
 
+		check_word(b, raw[i].name, c->raw.profiles.lines[i], "profiles");
 		build_profile(b, &raw[i], c->raw.profiles.lines[i], p ? p : &c->profiles[c->profile_count++]);
 	}
 	return true;
@@ -754,11 +771,16 @@ enum rc config_signer_law(const struct config *c, struct buf *out)
 {
 	const struct config_authority *raw = c->raw.authorities.v;
 	struct signer_config law = { .max_per_minute = (unsigned)c->raw.signer.per_minute,
-				     .max_backdate_s = DAY + 3600 };
+				     .log_json = c->raw.log.format == LOG_FORMAT_JSON };
 	AUTO(arena) struct arena a;
 	enum rc rc = RC_OK;
 
 	arena_init(&a, LIMIT_SETTINGS_BYTES);
+	/* A claim may wait a day for the signer, and its notBefore was backdated when it was made. */
+	for (size_t i = 0; i < c->profile_count; i++) {
+		if (law.max_backdate_s < DAY + c->profiles[i].backdate_s)
+			law.max_backdate_s = DAY + c->profiles[i].backdate_s;
+	}
 	law.journal_file = c->raw.signer.journal;
 	if (!law.journal_file.p)
 		law.journal_file = beside_key(&a, raw[0].key, "signer.journal");
