@@ -1,7 +1,6 @@
 /* files_ca.c - see files_ca.h. */
 #include "cmd/files_ca.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,24 +101,35 @@ void ca_folder_undo(const struct ca_folder *d)
 		(void)rmdir(d->data);
 }
 
+/* By the folder's descriptor and without following links: the owner may be at work there. */
+static enum rc give_files(int fd, const struct stat *owner, const char *folder, struct fault *f)
+{
+	for (size_t i = 0; i < COUNT_OF(ca_files); i++) {
+		if (strcmp(ca_files[i], "root.key") != 0 &&
+		    fchownat(fd, ca_files[i], owner->st_uid, owner->st_gid, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT)
+			return failed(f, "give away the files of", folder);
+	}
+	if (fchown(fd, owner->st_uid, owner->st_gid) != 0)
+		return failed(f, "give away", folder);
+	return RC_OK;
+}
+
 enum rc ca_folder_give(const struct ca_folder *d, struct fault *f)
 {
 	struct stat owner;
-	char path[PATH_MAX];
+	enum rc rc;
+	int fd;
 
 	if (stat(d->data, &owner) != 0)
 		return failed(f, "look at", d->data);
 	if (geteuid() != 0 || owner.st_uid == 0)
 		return RC_OK;
-	if (lchown(d->ca, owner.st_uid, owner.st_gid) != 0)
-		return failed(f, "give away", d->ca);
-	for (size_t i = 0; i < COUNT_OF(ca_files); i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", d->ca, ca_files[i]);
-		if (strcmp(ca_files[i], "root.key") != 0 && path_exists(path) &&
-		    lchown(path, owner.st_uid, owner.st_gid) != 0)
-			return failed(f, "give away", path);
-	}
-	return RC_OK;
+	fd = open(d->ca, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return failed(f, "open", d->ca);
+	rc = give_files(fd, &owner, d->ca, f);
+	(void)close(fd);
+	return rc;
 }
 
 /* --- passphrases --- */

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import socket
@@ -402,6 +403,25 @@ def test_order_why__wrong_answer(server, account, responder, name):
         assert text in said
 
 
+def test_order_why__many_names(server, account, responder, name):
+    """As many as an order may have, one of which fails: neither the list nor the explanation is too
+    large to be shown."""
+    names = [name("many") for _ in range(100)]
+    for wanted in names[1:]:
+        server.nameserver.hosts[wanted] = []
+    order = account.order(*names)
+    for url, authorization in order.authorizations():
+        challenge = next(c for c in authorization["challenges"] if c["type"] == "http-01")
+        account.post(challenge["url"], {})
+    for url in order.body["authorizations"]:
+        assert order.account_settled(url, 60)["status"] == "invalid"
+    body = server.admin("order", "why", order_id(order))
+    assert [a["identifier"] for a in body["authorizations"]] == names
+    assert all(a["trace"] for a in body["authorizations"] if not a.get("trace_left_out"))
+    assert names[0] in body["cause"]
+    assert order_id(order) in [o["id"] for o in server.admin("order", "list")["orders"]]
+
+
 def test_order_why__name_does_not_exist(server, account, responder, name):
     wanted = name()
     server.nameserver.hosts[wanted] = None
@@ -606,6 +626,36 @@ def test_init__makes_a_passphrase_and_shows_it_once(tmp_path):
                  "192.168.0.0/16", "fc00::/7"):
         assert f'"{name}"' in text
     assert "localhost" not in text and "dev" not in re.findall(r"address_policy: (\w+)", text)
+
+
+@pytest.mark.parametrize("typed, works", [
+    ([b"on the terminal", b"on the terminal"], True), ([b"one", b"another"], False), ([b""], True),
+])
+def test_init__asks_on_a_terminal(tmp_path, typed, works):
+    """Twice, and nothing that is typed is shown."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(PROGRAMS / "assay", ["assay", "init", "--data", str(tmp_path / "data"), "--config",
+                                      str(tmp_path / "assay.yaml"), *URL])
+    said, left = b"", list(typed)
+    while True:
+        try:
+            octets = os.read(terminal, 4096)
+        except OSError:  # the end of a terminal
+            break
+        said += octets
+        if left and octets.rstrip(b" ").endswith(b":") and said.count(b"Passphrase for"):
+            os.write(terminal, left.pop(0) + b"\n")
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(terminal)
+    assert (status == 0) == works, said
+    assert not any(text and text in said for text in typed)
+    if typed[0] and works:
+        serialization.load_pem_private_key(ca_file(tmp_path, "root.key").read_bytes(), typed[0])
+    elif works:
+        assert b"Write it down" in said
+    else:
+        assert b"differ" in said and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind, check", [

@@ -8,7 +8,7 @@
 #define ANSWER_MAX (512 * 1024)       /* an answer: half of what a request may hold */
 #define PAGE_FULL (256 * 1024)        /* a page ends here; what follows is the next one's */
 #define BATCH 50                      /* rows read at once */
-#define ROWS_MAX 20000                /* rows looked at for one page */
+#define ROWS_MAX 5000                 /* rows looked at for one page: others wait meanwhile */
 #define BATCH_ARENA (16 * 1024 * 1024)
 
 void answer_init(struct answer *a)

@@ -2,8 +2,11 @@
  * which follows one need not poll. */
 #include "core/order.h"
 #include "api/admin/resource.h"
+#include "base/auto.h"
+#include "base/limits.h"
 
 #define PROCESSING_WAIT_MS 10000
+#define ORDER_ARENA (4 * LIMIT_IDENTIFIERS * LIMIT_TRACE)
 
 enum rc show_order_members(struct request *req, struct json_out *o, const struct order *order)
 {
@@ -38,11 +41,15 @@ enum rc show_order_members(struct request *req, struct json_out *o, const struct
 
 static enum rc show_order(struct request *req, struct json_out *o, const void *record)
 {
+	struct context c = req->core;
+	AUTO(arena) struct arena own; /* the authorizations' traces are too much for a page of orders */
 	struct order order;
 	enum rc rc;
 
+	arena_init(&own, ORDER_ARENA);
+	c.arena = &own;
 	/* Its state follows from its authorizations: only core knows how. */
-	rc = order_load(&req->core, ((const struct order_record *)record)->id, &order, NULL);
+	rc = order_load(&c, ((const struct order_record *)record)->id, &order, NULL);
 	if (rc != RC_OK)
 		return rc;
 	json_out_open(o, NULL, '{');

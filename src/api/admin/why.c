@@ -3,18 +3,23 @@
  * with their times, and in one sentence each: the cause, and what to do. */
 #include "acme/problem.h"
 #include "api/admin/resource.h"
+#include "base/auto.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "core/authz.h"
 
 #define JOBS_LOOKED_AT 1000
+#define TRACES_SHOWN (256 * 1024) /* octets of an answer, after which traces are left out */
+#define WHY_ARENA (4 * LIMIT_IDENTIFIERS * LIMIT_TRACE + JOBS_LOOKED_AT * 4096)
 
 struct why {
 	struct request *req;
+	struct context context; /* the request's, with an arena that holds every trace */
 	struct json_out *out;
 	const struct order *order;
 	struct job_record *jobs;
 	size_t job_count;
-	/* The verdict, as text in the request's arena. */
+	/* The verdict, as text in that arena. */
 	struct str cause, remedy;
 };
 
@@ -70,14 +75,14 @@ static void blame_failed(struct why *w, const struct authz_record *z)
 
 	if (fault_from_json(z->error, &f) != RC_OK)
 		(void)fault_set(&f, RC_INTERNAL, PROBLEM_SERVER_INTERNAL, "the stored error cannot be read");
-	verdict(w, arena_printf(w->req->arena, "%s for %.*s failed: %s", challenge_type_name(z->attempted),
+	verdict(w, arena_printf(w->context.arena, "%s for %.*s failed: %s", challenge_type_name(z->attempted),
 				STR_ARG(z->shown), f.detail),
 		challenge_remedy(f.problem));
 }
 
 static void blame_waiting(struct why *w, const struct authz_record *z)
 {
-	struct arena *a = w->req->arena;
+	struct arena *a = w->context.arena;
 	const struct job_record *job = find_job(w, z->id);
 
 	if (!z->attempted)
@@ -95,7 +100,7 @@ static void blame_waiting(struct why *w, const struct authz_record *z)
 
 static void blame_gone(struct why *w, struct str name, const char *state)
 {
-	verdict(w, arena_printf(w->req->arena, "The authorization for %.*s is %s.", STR_ARG(name), state),
+	verdict(w, arena_printf(w->context.arena, "The authorization for %.*s is %s.", STR_ARG(name), state),
 		"Have the client make a new order.");
 }
 
@@ -123,7 +128,7 @@ static void blame_authz(struct why *w, const struct authz_record *z, enum authz_
 static void blame_order(struct why *w)
 {
 	const struct order *o = w->order;
-	struct arena *a = w->req->arena;
+	struct arena *a = w->context.arena;
 	const struct job_record *job = find_job(w, o->record.id);
 	AUTO(fault) struct fault f = { 0 };
 
@@ -172,8 +177,8 @@ static enum rc show_authz(struct why *w, const struct authz_record *z)
 {
 	struct json_out *o = w->out;
 	const struct job_record *job = find_job(w, z->id);
-	enum authz_state state = authz_state(z, w->req->core.now);
-	struct str id = id_str(w->req->arena, z->id);
+	enum authz_state state = authz_state(z, w->context.now);
+	struct str id = id_str(w->context.arena, z->id);
 
 	if (!id.p)
 		return RC_NOMEM;
@@ -193,7 +198,10 @@ static enum rc show_authz(struct why *w, const struct authz_record *z)
 		show_time(o, "next_attempt_at", job->due_at_ms / 1000);
 		show_text(o, "last_attempt", job->note);
 	}
-	show_lines(o, "trace", z->trace);
+	if (o->buf->len < TRACES_SHOWN)
+		show_lines(o, "trace", z->trace);
+	else
+		json_out_bool(o, "trace_left_out", true);
 	blame_authz(w, z, state);
 	return RC_OK;
 }
@@ -211,7 +219,7 @@ static enum rc show_identifier(struct why *w, size_t i)
 	if (w->order->authz_count) {
 		if (zone)
 			show_zone(w->req, w->out, "zone", zone);
-		rc = authz_load(&w->req->core, w->order->authzs[i], &z);
+		rc = authz_load(&w->context, w->order->authzs[i], &z);
 		if (rc == RC_OK) {
 			rc = show_authz(w, &z);
 		} else if (rc == RC_NOTFOUND) {
@@ -250,20 +258,34 @@ static void show_steps(struct why *w)
 	json_out_close(w->out, ']');
 }
 
-enum rc admin_order_why(struct request *req, struct fault *f)
+static enum rc load_all(struct why *w, struct order *order, struct fault *f)
 {
 	struct store_query q = { .table = &JOBS, .index = STORE_PRIMARY, .limit = JOBS_LOOKED_AT };
+	struct id id;
+	enum rc rc;
+
+	if (!id_parse(w->req->path_id, &id))
+		return admin_not_found("order", f);
+	rc = order_load(&w->context, id, order, f);
+	if (rc == RC_OK)
+		rc = store_list(w->context.read, &q, w->context.arena, &w->jobs, &w->job_count);
+	return rc;
+}
+
+enum rc admin_order_why(struct request *req, struct fault *f)
+{
 	struct query_param none = { 0 };
+	AUTO(arena) struct arena arena;
 	AUTO(answer) struct answer a;
 	struct order order;
-	struct why w = { .req = req, .out = &a.out, .order = &order };
+	struct why w = { .req = req, .context = req->core, .out = &a.out, .order = &order };
 	enum rc rc = admin_query_decode(req->arena, req->http->query, &none, f);
 
 	answer_init(&a);
+	arena_init(&arena, WHY_ARENA);
+	w.context.arena = &arena;
 	if (rc == RC_OK)
-		rc = admin_load_order(req, &order, f);
-	if (rc == RC_OK)
-		rc = store_list(req->core.read, &q, req->arena, &w.jobs, &w.job_count);
+		rc = load_all(&w, &order, f);
 	if (rc != RC_OK)
 		return rc;
 	json_out_open(&a.out, NULL, '{');
