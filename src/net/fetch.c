@@ -5,10 +5,7 @@
  *                        v                       v
  *                     the next address        finished <--- deadline, at any time
  *
- * An address comes from one resolution per URL and is vetted and dialled as it is, so a name that
- * changes its answer between check and connect (DNS rebinding) gains nothing. Each address gets a
- * fair share of the time that is left to connect. One that policy denies is skipped without a packet;
- * what is said about it is the rule, which is the same whether anybody listens there or not.
+ * Addresses come from one resolution per URL (targets.h) and are vetted and dialled as they are.
  *
  * Finished fetches are delivered in a later turn of the loop, so that done never runs inside
  * fetch_start(), libcurl or libunbound. */
@@ -24,9 +21,10 @@
 #include "base/limits.h"
 #include "net/fetch_hop.h"
 #include "net/fetch_url.h"
+#include "net/targets.h"
+#include "net/trace.h"
 
 #define USER_AGENT_MAX 128
-#define TRACE_LINE_MAX 600
 
 struct fetch {
 	TAILQ_ENTRY(fetch) link; /* in fetcher->open or fetcher->finished */
@@ -47,11 +45,8 @@ struct fetch {
 
 	struct fetch_url url; /* of this hop */
 	int64_t step_ms;      /* when the question or the connection began */
-	struct dns_query *question[2]; /* AAAA, A */
-	struct dns_answer answer[2];   /* without its slices */
-	struct addr addrs[LIMIT_DNS_ADDRESSES];
-	size_t addr_count, addr_next;
-	char failures[260];   /* "[fd00::1]:80: connection refused, ..." */
+	struct targets targets;
+	struct addr peer;     /* of the hop */
 	struct hop *hop;
 
 	struct fetch_result result;
@@ -67,30 +62,10 @@ struct fetcher {
 	struct fetch_list open, finished;
 };
 
-static const enum dns_type FAMILIES[2] = { DNS_AAAA, DNS_A }; /* in the order of dialling */
-
 static void resolve(struct fetch *op);
 static void dial(struct fetch *op);
 
 /* --- what is told --- */
-
-/* One line; those beyond LIMIT_TRACE are dropped. */
-static void trace(struct fetch *op, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void trace(struct fetch *op, const char *fmt, ...)
-{
-	char raw[TRACE_LINE_MAX], line[TRACE_LINE_MAX];
-	va_list args;
-	size_t len;
-
-	va_start(args, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, args);
-	va_end(args);
-	len = str_printable(str_of(raw), line, sizeof(line));
-	if (len + 1 > LIMIT_TRACE - op->trace.len)
-		return;
-	buf_add(&op->trace, line, len);
-	buf_add_char(&op->trace, '\n');
-}
 
 static int64_t since_ms(const struct fetch *op)
 {
@@ -111,10 +86,7 @@ static void url_text(const struct fetch_url *u, char out[LIMIT_NAME + 16])
 /* Lets go of everything that could still call us. */
 static void stop(struct fetch *op)
 {
-	for (size_t i = 0; i < COUNT_OF(op->question); i++) {
-		resolver_cancel(op->question[i]);
-		op->question[i] = NULL;
-	}
+	targets_cancel(&op->targets);
 	hop_cancel(op->hop);
 	op->hop = NULL;
 	if (op->timer)
@@ -184,38 +156,33 @@ static void deadline(struct fetch *op)
 	char where[LIMIT_NAME + 16], peer[ADDR_TEXT_MAX];
 
 	if (!op->hop) {
-		trace(op, "dns %s: no answer (%lld ms)", op->url.host, (long long)since_ms(op));
+		trace_add(&op->trace, "dns %s: no answer (%lld ms)", op->url.host, (long long)since_ms(op));
 		finish(op, RC_TIMEOUT, PROBLEM_DNS, true, "the DNS did not answer for %s within %lld ms",
 		       op->url.host, (long long)op->deadline_ms);
 		return;
 	}
 	url_text(&op->url, where);
-	addr_text(&op->addrs[op->addr_next - 1], peer);
+	addr_text(&op->peer, peer);
 	switch (hop_stage(op->hop)) {
 	case HOP_CONNECTING:
-		trace(op, "connect %s: timed out (%lld ms)", peer, (long long)since_ms(op));
+		trace_add(&op->trace, "connect %s: timed out (%lld ms)", peer, (long long)since_ms(op));
 		finish(op, RC_TIMEOUT, PROBLEM_CONNECTION, true, "could not connect to %s: %s%s%s: timed out",
-		       where, op->failures, op->failures[0] ? ", " : "", peer);
+		       where, op->targets.failures, op->targets.failures[0] ? ", " : "", peer);
 		return;
 	case HOP_IN_TLS:
-		trace(op, "tls %s: the handshake timed out (%lld ms)", peer, (long long)since_ms(op));
+		trace_add(&op->trace, "tls %s: the handshake timed out (%lld ms)", peer,
+			  (long long)since_ms(op));
 		finish(op, RC_TIMEOUT, PROBLEM_TLS, true, "no TLS with %s (%s): the handshake timed out",
 		       op->url.host, peer);
 		return;
 	case HOP_CONNECTED:
-		trace(op, "http GET %s: no whole response (%lld ms)", op->url.text, (long long)since_ms(op));
+		trace_add(&op->trace, "http GET %s: no whole response (%lld ms)", op->url.text,
+			  (long long)since_ms(op));
 		finish(op, RC_TIMEOUT, PROBLEM_CONNECTION, true,
 		       "%s (%s) was reached but did not answer in full within %lld ms", where, peer,
 		       (long long)op->deadline_ms);
 		return;
 	}
-}
-
-static void add_failure(struct fetch *op, const char *peer, const char *text)
-{
-	size_t len = strlen(op->failures);
-
-	snprintf(op->failures + len, sizeof(op->failures) - len, "%s%s: %s", len ? ", " : "", peer, text);
 }
 
 static void on_timer(void *arg)
@@ -231,9 +198,9 @@ static void on_timer(void *arg)
 	loop_timer_set(op->timer, left_ms);
 	if (!op->hop || hop_stage(op->hop) != HOP_CONNECTING)
 		return;
-	addr_text(&op->addrs[op->addr_next - 1], peer);
-	trace(op, "connect %s: timed out (%lld ms)", peer, (long long)since_ms(op));
-	add_failure(op, peer, "timed out");
+	addr_text(&op->peer, peer);
+	trace_add(&op->trace, "connect %s: timed out (%lld ms)", peer, (long long)since_ms(op));
+	targets_failed(&op->targets, "timed out");
 	hop_cancel(op->hop);
 	op->hop = NULL;
 	dial(op);
@@ -257,7 +224,7 @@ static void follow(struct fetch *op, struct str location)
 		       op->url.host, op->result.status);
 		return;
 	}
-	trace(op, "redirect %d to %.*s", op->result.status, STR_ARG(location));
+	trace_add(&op->trace, "redirect %d to %.*s", op->result.status, STR_ARG(location));
 	if (op->redirects_left == 0) {
 		finish(op, RC_LIMIT, PROBLEM_CONNECTION, false, "more than %u redirects, the last from %s",
 		       op->redirects_max, op->url.host);
@@ -288,7 +255,7 @@ static void follow(struct fetch *op, struct str location)
 
 static void on_response(struct fetch *op, const struct hop_result *r)
 {
-	trace(op, "http GET %s: %d (%lld ms)", op->url.text, r->status, (long long)since_ms(op));
+	trace_add(&op->trace, "http GET %s: %d (%lld ms)", op->url.text, r->status, (long long)since_ms(op));
 	op->result.status = r->status;
 	if (is_redirect(r->status)) {
 		follow(op, r->location);
@@ -305,39 +272,38 @@ static void on_response(struct fetch *op, const struct hop_result *r)
 static void on_hop(void *arg, const struct hop_result *r)
 {
 	struct fetch *op = arg;
-	const struct addr *peer = &op->addrs[op->addr_next - 1];
 	char text[ADDR_TEXT_MAX];
 	bool connected = hop_stage(op->hop) == HOP_CONNECTED;
 
 	op->hop = NULL;
-	addr_text(peer, text);
+	addr_text(&op->peer, text);
 	if (connected) {
-		op->result.dialled = *peer;
-		trace(op, "connect %s: ok", text);
+		op->result.dialled = op->peer;
+		trace_add(&op->trace, "connect %s: ok", text);
 	}
 	switch (r->outcome) {
 	case HOP_RESPONSE:
 		on_response(op, r);
 		return;
 	case HOP_NO_CONNECT:
-		trace(op, "connect %s: %s (%lld ms)", text, r->text, (long long)since_ms(op));
-		add_failure(op, text, r->text);
+		trace_add(&op->trace, "connect %s: %s (%lld ms)", text, r->text, (long long)since_ms(op));
+		targets_failed(&op->targets, r->text);
 		dial(op);
 		return;
 	case HOP_NO_TLS:
-		trace(op, "tls %s: %s (%lld ms)", text, r->text, (long long)since_ms(op));
+		trace_add(&op->trace, "tls %s: %s (%lld ms)", text, r->text, (long long)since_ms(op));
 		finish(op, RC_UNAVAILABLE, PROBLEM_TLS, true, "no TLS with %s (%s): %s", op->url.host, text,
 		       r->text);
 		return;
 	case HOP_BROKEN:
-		trace(op, "http GET %s: %s (%lld ms)", op->url.text, r->text, (long long)since_ms(op));
+		trace_add(&op->trace, "http GET %s: %s (%lld ms)", op->url.text, r->text, (long long)since_ms(op));
 		finish(op, r->transient ? RC_UNAVAILABLE : RC_INVALID, PROBLEM_CONNECTION, r->transient,
 		       "%s (%s): %s", op->url.host, text, r->text);
 		return;
 	case HOP_TOO_LARGE:
 		op->result.status = r->status;
-		trace(op, "http GET %s: %d, body over %zu octets (%lld ms)", op->url.text, r->status,
-		      op->max_body, (long long)since_ms(op));
+		trace_add(&op->trace, "http GET %s: %d, body over %zu octets (%lld ms)", op->url.text,
+			  r->status, op->max_body, (long long)since_ms(op));
 		finish(op, RC_LIMIT, PROBLEM_UNAUTHORIZED, false,
 		       "%s (%s) answered %d with a body of more than %zu octets", op->url.host, text,
 		       r->status, op->max_body);
@@ -345,7 +311,7 @@ static void on_hop(void *arg, const struct hop_result *r)
 	case HOP_FAILED:
 		break;
 	}
-	trace(op, "http GET %s: %s here", op->url.text, rc_text(r->rc));
+	trace_add(&op->trace, "http GET %s: %s here", op->url.text, rc_text(r->rc));
 	finish_internal(op, r->rc);
 }
 
@@ -354,7 +320,6 @@ static void on_hop(void *arg, const struct hop_result *r)
 /* Dials the next address. */
 static void dial(struct fetch *op)
 {
-	int64_t left_ms = op->due_ms - clock_mono_ms(), share_ms;
 	char where[LIMIT_NAME + 16];
 	struct hop_spec spec = {
 		.url = op->url.text,
@@ -362,158 +327,51 @@ static void dial(struct fetch *op)
 		.max_body = op->max_body,
 		.user_agent = op->user_agent,
 	};
+	int64_t share_ms;
 	enum rc rc;
 
-	if (op->addr_next == op->addr_count) {
+	op->step_ms = clock_mono_ms();
+	if (!targets_next(&op->targets, op->due_ms - op->step_ms, &op->peer, &share_ms)) {
 		url_text(&op->url, where);
 		finish(op, RC_UNAVAILABLE, PROBLEM_CONNECTION, true, "could not connect to %s: %s", where,
-		       op->failures);
+		       op->targets.failures);
 		return;
 	}
-	share_ms = left_ms / (int64_t)(op->addr_count - op->addr_next);
-	loop_timer_set(op->timer, share_ms > 0 ? share_ms : 0);
-	spec.addr = op->addrs[op->addr_next++];
-	op->step_ms = clock_mono_ms();
+	loop_timer_set(op->timer, share_ms);
+	spec.addr = op->peer;
 	rc = hop_start(op->fetcher->hops, &spec, on_hop, op, &op->hop);
 	if (rc != RC_OK)
 		finish_internal(op, rc);
 }
 
-/* Keeps the addresses that policy allows; the first refusal goes to denied. */
-static void vet(struct fetch *op, const struct addr *addrs, size_t count, struct fault *denied)
+static void on_found(void *arg)
 {
-	for (size_t i = 0; i < count && op->addr_count < COUNT_OF(op->addrs); i++) {
-		struct addr a = addrs[i];
-		struct fault f = { 0 };
+	struct fetch *op = arg;
+	struct targets *t = &op->targets;
 
-		if (a.sa.sa_family == AF_INET)
-			a.in.sin_port = htons(op->url.port);
-		else
-			a.in6.sin6_port = htons(op->url.port);
-		if (addr_policy_check(&op->policy, &a, &f) == RC_OK) {
-			op->addrs[op->addr_count++] = a;
-			continue;
-		}
-		trace(op, "skip %s", f.detail);
-		if (denied->rc == RC_OK)
-			*denied = f; /* has no subfaults */
-	}
-}
-
-/* Dials what policy leaves, or says which rule left nothing. */
-static void dial_vetted(struct fetch *op, const struct fault *denied)
-{
-	if (op->addr_count == 0)
-		finish(op, RC_DENIED, PROBLEM_CONNECTION, false, "%s has no address that may be dialled: %s",
-		       op->url.host, denied->detail);
-	else
+	if (t->rc == RC_OK)
 		dial(op);
-}
-
-/* --- names --- */
-
-/* No address at all: whose fault is it, and may it pass? */
-static void finish_unresolved(struct fetch *op)
-{
-	for (size_t i = 0; i < COUNT_OF(FAMILIES); i++) {
-		const struct dns_answer *a = &op->answer[i];
-
-		if (a->rc == RC_OK || a->rc == RC_NOTFOUND)
-			continue;
-		finish(op, a->rc == RC_DENIED ? RC_DENIED : RC_UNAVAILABLE, PROBLEM_DNS, a->rc != RC_DENIED,
-		       "the DNS gave no address of %s: %s: %s", op->url.host, dns_type_text(FAMILIES[i]),
-		       a->why);
-		return;
-	}
-	if (op->answer[0].nxdomain || op->answer[1].nxdomain)
-		finish(op, RC_NOTFOUND, PROBLEM_DNS, false, "%s does not exist in the DNS (NXDOMAIN)",
-		       op->url.host);
 	else
-		finish(op, RC_NOTFOUND, PROBLEM_DNS, false, "%s has neither an AAAA nor an A record",
-		       op->url.host);
+		finish(op, t->rc, t->problem, t->transient, "%s", t->why);
 }
 
-static void on_resolved(struct fetch *op)
-{
-	const struct dns_answer *six = &op->answer[0], *four = &op->answer[1];
-	struct fault denied = { 0 };
-	size_t six_max;
-
-	if (six->addr_count + four->addr_count == 0) {
-		finish_unresolved(op);
-		return;
-	}
-	/* However many IPv6 addresses there are, half the places are for IPv4. */
-	six_max = COUNT_OF(op->addrs) / 2;
-	if (four->addr_count < six_max)
-		six_max = COUNT_OF(op->addrs) - four->addr_count;
-	vet(op, six->addrs, six->addr_count < six_max ? six->addr_count : six_max, &denied);
-	vet(op, four->addrs, four->addr_count, &denied);
-	dial_vetted(op, &denied);
-}
-
-static void trace_answer(struct fetch *op, enum dns_type type, const struct dns_answer *a)
-{
-	char list[400] = "";
-	size_t len = 0;
-
-	for (size_t i = 0; i < a->addr_count && len < sizeof(list); i++) {
-		char ip[ADDR_TEXT_MAX];
-
-		addr_text_ip(&a->addrs[i], ip);
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "", ip);
-	}
-	trace(op, "dns %s %s: %s%s%.*s (%lld ms)", op->url.host, dns_type_text(type),
-	      a->rc == RC_OK ? list : a->rc == RC_NOTFOUND ? (a->nxdomain ? "NXDOMAIN" : "none") : a->why,
-	      a->canonical.len ? ", CNAME " : "", STR_ARG(a->canonical), (long long)since_ms(op));
-}
-
-static void on_answer(struct fetch *op, size_t family, const struct dns_answer *a)
-{
-	op->question[family] = NULL;
-	trace_answer(op, FAMILIES[family], a);
-	op->answer[family] = *a;
-	op->answer[family].canonical = (struct str){ 0 }; /* the slices end with this call */
-	op->answer[family].texts = NULL;
-	op->answer[family].caa = NULL;
-	if (!op->question[0] && !op->question[1])
-		on_resolved(op);
-}
-
-static void on_aaaa(void *arg, const struct dns_answer *a)
-{
-	on_answer(arg, 0, a);
-}
-
-static void on_a(void *arg, const struct dns_answer *a)
-{
-	on_answer(arg, 1, a);
-}
-
-/* Begins a hop: both families at once, since the slower of them decides anyway. */
+/* Begins a hop. */
 static void resolve(struct fetch *op)
 {
-	static void (*const DONE[2])(void *arg, const struct dns_answer *a) = { on_aaaa, on_a };
-	struct fault denied = { 0 };
+	struct targets_spec spec = {
+		.host = op->url.host,
+		.literal = op->url.is_literal ? &op->url.literal : NULL,
+		.port = op->url.port,
+		.policy = &op->policy,
+		.resolver = op->resolver,
+		.trace = &op->trace,
+		.found = on_found,
+		.arg = op,
+	};
 
-	op->addr_count = op->addr_next = 0;
-	op->failures[0] = '\0';
 	op->step_ms = clock_mono_ms();
 	loop_timer_set(op->timer, op->due_ms > op->step_ms ? op->due_ms - op->step_ms : 0);
-	if (op->url.is_literal) {
-		vet(op, &op->url.literal, 1, &denied);
-		dial_vetted(op, &denied);
-		return;
-	}
-	for (size_t i = 0; i < COUNT_OF(FAMILIES); i++) {
-		enum rc rc = resolver_ask(op->resolver, str_of(op->url.host), FAMILIES[i], DONE[i], op,
-					  &op->question[i]);
-
-		if (rc != RC_OK) {
-			finish_internal(op, rc);
-			return;
-		}
-	}
+	targets_find(&op->targets, &spec);
 }
 
 /* --- starting --- */
