@@ -522,6 +522,7 @@ static void test_read_begin__sees_one_snapshot_until_the_end(void **state)
 {
 	struct env *env = *state;
 	struct thing changed = thing_new(1), deleted = thing_new(2), added = thing_new(3), got;
+	struct store_read *other;
 	struct thing *list;
 	size_t count;
 	int64_t n;
@@ -549,6 +550,15 @@ static void test_read_begin__sees_one_snapshot_until_the_end(void **state)
 		assert_ok(store_count(env->r, &THINGS, STORE_PRIMARY, NULL, 0, &n));
 		assert_int_equal(n, 2);
 	}
+	/* Another reader sees what is committed, although the old rows are still kept. */
+	assert_ok(store_read_open(env->s, &other));
+	assert_ok(store_get(other, &THINGS, STORE_PRIMARY, &changed, &env->a, &got));
+	assert_int_equal(got.number, 100);
+	assert_rc(RC_NOTFOUND, store_get(other, &THINGS, STORE_PRIMARY, &deleted, &env->a, &got));
+	assert_ok(store_count(other, &THINGS, THINGS_BY_NUMBER, NULL, 0, &n));
+	assert_int_equal(n, 2);
+	store_read_close(other);
+
 	store_read_end(env->r);
 	assert_ok(get_thing(env, changed.id, &got));
 	assert_int_equal(got.number, 100);
