@@ -534,8 +534,8 @@ static void test_read_begin__sees_one_snapshot_until_the_end(void **state)
 
 	changed.number = 100;
 	assert_ok(update_number(env->s, &changed));
-	assert_ok(delete_thing(env, &deleted));
 	must_insert(env->s, &added);
+	assert_ok(delete_thing(env, &deleted)); /* in the last commit of all */
 
 	for (int round = 0; round < 2; round++) {
 		assert_ok(get_thing(env, changed.id, &got));
