@@ -172,43 +172,62 @@ def test_sigterm_during_issuance_loses_nothing(own, name):
             assert order.wait(30)["status"] == "valid"
 
 
-def signer_of(pid):
-    """The process id of the signer, the child of the server."""
+def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as file:
-        children = file.read().split()
-    for child in children:
-        with open(f"/proc/{child}/comm") as file:
-            if file.read().startswith("assay-signer"):
-                return int(child)
-    return None
+        return [int(child) for child in file.read().split()]
 
 
-def test_the_signer_is_a_process_of_its_own(own):
-    pid = signer_of(own.process.pid)
-    assert pid
-    with open(f"/proc/{pid}/status") as file:
-        status = dict(line.split(":", 1) for line in file)
-    assert status["NoNewPrivs"].strip() == "1"
-    assert int(status["Seccomp"]) in (0, 2)
-    with open(f"/proc/{pid}/limits") as file:
-        core = next(line for line in file if line.startswith("Max core file size"))
-    assert core.split()[4] == "0"
+def signer_processes(server):
+    """The signer's monitor, a child of the server, and the worker that the monitor watches."""
+    monitor = children(server.process.pid)
+    return monitor + [child for pid in monitor for child in children(pid)]
 
 
-def test_a_killed_signer_comes_back(own, name):
+def test_the_signer_confines_itself(own):
+    found = signer_processes(own)
+    assert len(found) == 2
+    for pid in found:
+        with open(f"/proc/{pid}/comm") as file:
+            assert file.read().startswith("assay-signer")
+        with open(f"/proc/{pid}/status") as file:
+            status = dict(line.split(":", 1) for line in file)
+        assert status["NoNewPrivs"].strip() == "1"
+        with open(f"/proc/{pid}/limits") as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        assert core.split()[4] == "0"
+
+
+def test_a_killed_signer_worker_comes_back(own, name):
     account = Account(own.wire())
     with running(Responder(own.http01_port)) as responder:
         account.order(name()).issue(responder)
-        first = signer_of(own.process.pid)
-        os.kill(first, signal.SIGKILL)
-        wait_until(lambda: signer_of(own.process.pid) not in (None, first), 10, "new signer")
+        monitor, worker = signer_processes(own)
+        os.kill(worker, signal.SIGKILL)
         account.order(name()).issue(responder)
+        assert signer_processes(own)[0] == monitor
+        assert signer_processes(own)[1:] not in ([], [worker])
+
+
+def test_a_killed_signer_monitor_does_not_leave_a_server_that_cannot_issue(own, name):
+    """The server starts another, or ends so that the service manager starts it again."""
+    account = Account(own.wire())
+    os.kill(signer_processes(own)[0], signal.SIGKILL)
+    with running(Responder(own.http01_port)) as responder:
+        try:
+            account.order(name()).issue(responder, timeout=15)
+        except AssertionError:
+            assert own.process.process.poll() is not None, "alive, and no order is ever issued"
+        except OSError:
+            pass
+    if own.process.process.poll() is not None:
+        own.start()
 
 
 def test_a_killed_server_takes_its_signer_along(own):
-    pid = signer_of(own.process.pid)
+    found = signer_processes(own)
     own.kill()
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "the signer ends")
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in found), 10,
+               "the signer ends")
     own.start()
 
 
