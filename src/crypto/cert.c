@@ -416,3 +416,10 @@ enum rc cert_check_issued(const struct cert_info *child, const struct cert_info 
 		rc = check_names(child, issuer, f);
 	return rc == RC_OK ? check_signature(child, issuer, f) : rc;
 }
+
+enum rc cert_check_self_signed(const struct cert_info *cert, struct fault *f)
+{
+	if (!bytes_eq(cert->issuer_dn, cert->subject_dn))
+		return deny(f, "RFC 5280 §3.2: the issuer's name is not the subject's: it is not self-signed");
+	return check_signature(cert, cert, f);
+}

@@ -103,6 +103,17 @@ struct cert_info {
 /* For certificates of others too (intermediates, peers): unknown extensions are allowed and shown. */
 enum rc cert_parse(struct arena *a, struct bytes der, struct cert_info *out, struct fault *f) MUST_USE;
 enum rc tbs_parse(struct arena *a, struct bytes tbs, struct cert_info *out, struct fault *f) MUST_USE;
+/* What the certificate of a tls-alpn-01 challenge says besides (RFC 8737 §3). */
+struct cert_acme_identifier {
+	bool present, critical;
+	bool draft;          /* instead, or too: 1.3.6.1.5.5.7.1.30.1 of the drafts before the RFC */
+	struct bytes digest; /* the 32 octets of its Authorization; absent if it is not exactly that */
+};
+/* cert: as cert_parse() read it. */
+enum rc cert_acme_identifier(const struct cert_info *cert, struct cert_acme_identifier *out,
+			     struct fault *f) MUST_USE;
+/* Signed by its own key, and named as its own issuer. Says nothing about what it may sign. */
+enum rc cert_check_self_signed(const struct cert_info *cert, struct fault *f) MUST_USE;
 /* Was child signed by the key of issuer, and do issuer's CA flags, names and key ids allow it? */
 enum rc cert_check_issued(const struct cert_info *child, const struct cert_info *issuer,
 			  struct fault *f) MUST_USE;

@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "net/targets.h"
 
 #define HANDLES_IDLE_MAX 16
 #define RECEIVE_BUFFER 4096L
@@ -214,29 +214,6 @@ static size_t on_body(char *p, size_t size, size_t count, void *arg)
 
 /* --- the outcome --- */
 
-static const char *errno_text(long err)
-{
-	switch (err) {
-	case ECONNREFUSED:
-		return "connection refused";
-	case EHOSTUNREACH:
-		return "no route to host";
-	case ENETUNREACH:
-	case EADDRNOTAVAIL:
-	case EAFNOSUPPORT:
-		return "network unreachable from here";
-	case ETIMEDOUT:
-		return "timed out";
-	case ECONNRESET:
-		return "connection reset";
-	case EACCES:
-	case EPERM:
-		return "forbidden by a firewall of this machine";
-	default:
-		return "could not connect";
-	}
-}
-
 /* What libcurl says about a connection that was made. */
 static const struct {
 	CURLcode code;
@@ -298,7 +275,7 @@ static void result_by_code(struct hop *hop, CURLcode code, struct hop_result *r)
 		return;
 	case CURLE_COULDNT_CONNECT:
 		r->outcome = HOP_NO_CONNECT;
-		r->text = errno_text(err);
+		r->text = targets_errno_text((int)err);
 		return;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:

@@ -3,6 +3,7 @@
  * listens there or not. */
 #include "net/targets.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -183,6 +184,29 @@ void targets_failed(struct targets *t, const char *text)
 
 	addr_text(&t->addrs[t->next - 1], peer);
 	snprintf(t->failures + len, sizeof(t->failures) - len, "%s%s: %s", len ? ", " : "", peer, text);
+}
+
+const char *targets_errno_text(int err)
+{
+	switch (err) {
+	case ECONNREFUSED:
+		return "connection refused";
+	case EHOSTUNREACH:
+		return "no route to host";
+	case ENETUNREACH:
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+		return "network unreachable from here";
+	case ETIMEDOUT:
+		return "timed out";
+	case ECONNRESET:
+		return "connection reset";
+	case EACCES:
+	case EPERM:
+		return "forbidden by a firewall of this machine";
+	default:
+		return "could not connect";
+	}
 }
 
 void targets_cancel(struct targets *t)

@@ -47,5 +47,7 @@ bool targets_next(struct targets *t, int64_t left_ms, struct addr *out, int64_t 
 /* The address that was given last could not be reached. */
 void targets_failed(struct targets *t, const char *text);
 void targets_cancel(struct targets *t);
+/* Why a connection could not be made, for people: "connection refused". */
+const char *targets_errno_text(int err);
 
 #endif

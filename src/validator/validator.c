@@ -7,6 +7,7 @@
 
 static const struct validator_ops *const VALIDATORS[] = {
 	&VALIDATOR_HTTP01,
+	&VALIDATOR_TLSALPN01,
 	NULL,
 };
 
@@ -38,9 +39,12 @@ enum rc validator_env_new(struct loop *l, struct validator_env **out)
 
 	if (!env)
 		return RC_NOMEM;
+	env->loop = l;
 	rc = fetcher_new(l, &env->fetcher);
+	if (rc == RC_OK)
+		rc = tls_prober_new(l, &env->prober);
 	if (rc != RC_OK) {
-		free(env);
+		validator_env_free(env);
 		return rc;
 	}
 	*out = env;
@@ -52,5 +56,6 @@ void validator_env_free(struct validator_env *env)
 	if (!env)
 		return;
 	fetcher_free(env->fetcher);
+	tls_prober_free(env->prober);
 	free(env);
 }

@@ -3,9 +3,12 @@
 #define ASSAY_VALIDATOR_VALIDATOR_ENV_H
 
 #include "net/fetch.h"
+#include "net/tls_probe.h"
 
 struct validator_env {
+	struct loop *loop;
 	struct fetcher *fetcher;
+	struct tls_prober *prober;
 };
 
 #endif
