@@ -32,15 +32,18 @@ struct job_run {
 	struct loop_work work; /* first: posted to the loop */
 	struct jobs *jobs;
 	struct job_run *next;  /* in the list of waiting validations */
+	struct job_run *older, **link; /* among all runs */
 	struct job_record row;
 	uint8_t subject[ID_LEN];
 	struct config *config;
 	struct arena arena;
 	struct loop_timer *timer; /* made when first needed */
+	const struct validator_ops *validator; /* whose validation is under way */
 	struct validation *validation;
 	struct buf trace;      /* of all attempts since the start */
 	enum rc committed;
 	bool finished;         /* the transaction at hand removes the job */
+	bool posted;           /* work is on its way to the loop, or will be after the commit */
 	bool holds_slot;       /* counts among the validations at once */
 };
 
@@ -51,6 +54,8 @@ struct jobs {
 	struct store_read *read;
 	struct job_run *waiting, **waiting_tail; /* validations beyond VALIDATIONS_AT_ONCE */
 	unsigned validating, running, waiting_count; /* the counts are read by other threads */
+	pthread_mutex_t lock; /* guards newest and the links of all runs; a leaf */
+	struct job_run *newest;
 	struct loop_timer *sweep_timer;
 	struct config *resolver_config; /* whose zones the resolvers are for */
 	struct resolver **resolvers;
@@ -67,6 +72,7 @@ static void run_posted(struct loop_work *w)
 	struct job_run *run = (struct job_run *)w;
 	int64_t delay_ms = run->row.due_at_ms - clock_now_ms();
 
+	run->posted = false;
 	if (delay_ms > 0)
 		run_later(run, delay_ms);
 	else
@@ -83,16 +89,42 @@ static struct job_run *run_new(struct jobs *j)
 	arena_init(&run->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&run->trace, LIMIT_TRACE);
 	run->work.fn = run_posted;
+	pthread_mutex_lock(&j->lock);
+	run->older = j->newest;
+	run->link = &j->newest;
+	if (run->older)
+		run->older->link = &run->older;
+	j->newest = run;
+	pthread_mutex_unlock(&j->lock);
 	return run;
 }
 
-static void run_destroy(struct job_run *run)
+/* Of a run that is in no list any more. */
+static void run_release(struct job_run *run)
 {
 	loop_timer_free(run->timer);
 	arena_done(&run->arena);
 	buf_done(&run->trace);
 	config_unref(run->config);
 	free(run);
+}
+
+static void run_destroy(struct job_run *run)
+{
+	struct jobs *j = run->jobs;
+
+	pthread_mutex_lock(&j->lock);
+	*run->link = run->older;
+	if (run->older)
+		run->older->link = run->link;
+	pthread_mutex_unlock(&j->lock);
+	run_release(run);
+}
+
+/* A work that arrives after jobs_free(). */
+static void run_orphaned(struct loop_work *w)
+{
+	run_release((struct job_run *)w);
 }
 
 static void validate_next(struct jobs *j);
@@ -134,6 +166,7 @@ static void run_committed_here(struct loop_work *w)
 {
 	struct job_run *run = (struct job_run *)w;
 
+	run->posted = false;
 	run->work.fn = run_posted;
 	if (run->committed == RC_OK && run->finished) {
 		run_free(run);
@@ -163,6 +196,7 @@ static void run_committed(void *arg, enum rc rc)
 
 static void run_submit(struct job_run *run, struct context *c)
 {
+	run->posted = true;
 	store_submit(run->jobs->service->store, c->tx, run_committed, run);
 }
 
@@ -395,6 +429,7 @@ static void validate_start(struct job_run *run)
 	if (rc == RC_OK)
 		rc = validate_request(run, &c, &z, &request, &f);
 	tx_free(c.tx);
+	run->validator = v;
 	if (rc == RC_OK)
 		rc = v->start(run->jobs->validators, &request, validate_result, run, &run->validation);
 	if (rc == RC_DENIED || rc == RC_NOTFOUND || rc == RC_INTERNAL || rc == RC_INVALID)
@@ -560,6 +595,7 @@ void jobs_start(struct jobs *j, const struct context *c)
 		memcpy(run->subject, c->jobs[i].subject.b, ID_LEN);
 		run->row = (struct job_record){ .id = c->jobs[i].id, .version = 1, .kind = c->jobs[i].kind,
 						.due_at_ms = c->jobs[i].due_at_ms };
+		run->posted = true;
 		__atomic_add_fetch(&j->running, 1, __ATOMIC_RELAXED);
 		loop_post(j->loop, &run->work);
 	}
@@ -592,6 +628,7 @@ enum rc jobs_new(const struct jobs_options *o, struct jobs **out)
 	j->loop = o->loop;
 	j->validators = o->validators;
 	j->waiting_tail = &j->waiting;
+	pthread_mutex_init(&j->lock, NULL);
 	rc = store_read_open(o->service->store, &j->read);
 	if (rc == RC_OK)
 		rc = loop_timer_new(o->loop, jobs_sweep, j, &j->sweep_timer);
@@ -655,8 +692,24 @@ void jobs_free(struct jobs *j)
 {
 	if (!j)
 		return;
+	/* What was submitted is durable, and its callbacks have run: nobody else knows the runs now, but
+	 * the loop those that were posted to it. */
+	if (store_ping(j->service->store) != RC_OK)
+		LOG_WARN("jobs_end", F_TEXT("cause", "the store does not commit"));
+	while (j->newest) {
+		struct job_run *run = j->newest;
+
+		j->newest = run->older;
+		if (run->validation)
+			run->validator->cancel(run->validation);
+		if (run->posted)
+			run->work.fn = run_orphaned;
+		else
+			run_release(run);
+	}
 	loop_timer_free(j->sweep_timer);
 	resolvers_free(j);
 	store_read_close(j->read);
+	pthread_mutex_destroy(&j->lock);
 	free(j);
 }

@@ -16,6 +16,8 @@ struct jobs_options {
 enum rc jobs_new(const struct jobs_options *o, struct jobs **out) MUST_USE;
 /* On the loop's thread: takes over what a former run left behind, then starts the periodic sweep. */
 void jobs_resume(struct jobs *j);
+/* Waits for what was submitted to the store and drops the runs under way, whose rows stay. Before
+ * store_close(), validator_env_free() and the end of the loop; the issuer must answer no more. */
 void jobs_free(struct jobs *j);
 
 /* Adds a job to the context's transaction, due after delay_ms. */
