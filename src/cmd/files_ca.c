@@ -200,16 +200,17 @@ static bool ask_hidden(FILE *tty, const char *prompt, char *out, size_t cap)
 	bool is_tty = tcgetattr(fileno(tty), &shown) == 0;
 	bool got;
 
-	fputs(prompt, tty);
-	(void)fflush(tty);
+	/* Before the prompt: what is typed in answer to it is not lost, nor shown. */
 	if (is_tty) {
 		hidden = shown;
 		hidden.c_lflag &= ~(tcflag_t)ECHO;
 		(void)tcsetattr(fileno(tty), TCSAFLUSH, &hidden);
 	}
+	fputs(prompt, tty);
+	(void)fflush(tty);
 	got = fgets(out, (int)cap, tty) != NULL;
 	if (is_tty)
-		(void)tcsetattr(fileno(tty), TCSAFLUSH, &shown);
+		(void)tcsetattr(fileno(tty), TCSADRAIN, &shown);
 	fputc('\n', tty);
 	if (got)
 		out[strcspn(out, "\n")] = '\0';
