@@ -142,6 +142,12 @@ enum rc acme_orders_encode(struct arena *a, const struct str *urls, size_t count
 enum rc acme_orders_decode(struct arena *a, struct str json, struct str **out, size_t *out_count,
 			   struct fault *f) MUST_USE;
 
+struct acme_renewal_info { /* RFC 9773 §4.2 */
+	int64_t start, end;
+	struct str explanation_url; /* absent if none */
+};
+enum rc acme_renewal_info_encode(struct arena *a, const struct acme_renewal_info *x, struct str *out) MUST_USE;
+
 /* --- what clients send, made by the client engine --- */
 /* Deactivates an account or an authorization (RFC 8555 §7.3.6, §7.5.2); answers a challenge. */
 #define ACME_DEACTIVATE_JSON STR("{\"status\":\"deactivated\"}")

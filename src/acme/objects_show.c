@@ -209,3 +209,21 @@ enum rc acme_authz_encode(struct arena *a, const struct acme_authz *x, struct st
 	json_out_close(&o, '}');
 	return json_out_take(&o, a, out);
 }
+
+/* --- renewal information (RFC 9773 §4.2) --- */
+
+enum rc acme_renewal_info_encode(struct arena *a, const struct acme_renewal_info *x, struct str *out)
+{
+	AUTO(buf) struct buf b;
+	struct json_out o = { .buf = &b };
+
+	buf_init(&b, LIMIT_JSON_RESOURCE);
+	json_out_open(&o, NULL, '{');
+	json_out_open(&o, "suggestedWindow", '{');
+	json_out_time(&o, "start", x->start);
+	json_out_time(&o, "end", x->end);
+	json_out_close(&o, '}');
+	text_if_any(&o, "explanationURL", x->explanation_url);
+	json_out_close(&o, '}');
+	return json_out_take(&o, a, out);
+}

@@ -338,6 +338,56 @@ static int cert_issue(int argc, char **argv)
 	return code;
 }
 
+/* --- renew-early --- */
+
+static int cert_renew_early(int argc, char **argv)
+{
+	const char *authority = NULL, *name = NULL, *key_hash = NULL, *within = "24h";
+	bool all = false;
+	struct admin x;
+	const struct option options[] = {
+		{ "authority", OPTION_TEXT, &authority, "NAME", "those that this authority issued" },
+		{ "name", OPTION_TEXT, &name, "NAME", "those with this name or address" },
+		{ "key-hash", OPTION_TEXT, &key_hash, "HEX", "those with this key: SHA-256 of its SubjectPublicKeyInfo" },
+		{ "all", OPTION_FLAG, &all, NULL, "every certificate that is valid" },
+		{ "within", OPTION_TEXT, &within, "TIME", "spread over this time from now on (24h)" },
+		ADMIN_OPTIONS(&x), { 0 },
+	};
+	struct str after = { 0 };
+	int64_t moved = 0;
+	int code;
+
+	admin_init(&x, "assay cert renew-early");
+	if (!options_parse(argc, argv, options, "assay cert renew-early [options]",
+			   "Tells clients that know RFC 9773 to renew now: moves the suggested windows of all valid\n"
+			   "certificates that fit, each to its own moment within the time given. Clients ask about\n"
+			   "every six hours.\n\n"
+			   "  assay cert renew-early --authority main --within 48h",
+			   NULL, 0, NULL, &code)) {
+		admin_done(&x);
+		return code;
+	}
+	do {
+		const struct body_member members[] = {
+			{ .name = "authority", .text = authority }, { .name = "name", .text = name },
+			{ .name = "key_hash", .text = key_hash }, { .name = "all", .flag = all },
+			{ .name = "within", .text = within }, { .name = "after", .text = after.p }, { 0 },
+		};
+
+		code = admin_post(&x, "/v1/certs/renew-early", body_encode(&x.arena, members));
+		if (code != EXIT_OK)
+			break;
+		moved += node_int(x.answer, "moved");
+		after = arena_str(&x.arena, node_str(x.answer, "next"));
+	} while (after.p);
+	if (code == EXIT_OK && x.json)
+		printf("{\"moved\":%lld}\n", (long long)moved);
+	else if (code == EXIT_OK)
+		printf("%lld certificates are to be renewed\n", (long long)moved);
+	admin_done(&x);
+	return code;
+}
+
 int verb_cert(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
@@ -345,6 +395,7 @@ int verb_cert(int argc, char **argv)
 		{ "show", cert_show, "one certificate and its chain" },
 		{ "issue", cert_issue, "issue one on the operator's word" },
 		{ "revoke", cert_revoke, "revoke one" },
+		{ "renew-early", cert_renew_early, "let clients renew now, spread over some time" },
 		{ 0 },
 	};
 

@@ -77,6 +77,16 @@ struct issue_body {
 	struct str csr;
 };
 struct str issue_body_encode(struct arena *a, const struct issue_body *b);
+/* Any other body, as a table that ends with a NULL name: each member has one of the values; NULL,
+ * empty, 0 and false ones are left out. */
+struct body_member {
+	const char *name;
+	const char *text;
+	const struct option_list *list;
+	int64_t number;
+	bool flag;
+};
+struct str body_encode(struct arena *a, const struct body_member *members);
 struct str revoke_body_encode(struct arena *a, const char *reason);
 
 /* --- the verbs, for main.c --- */

@@ -110,6 +110,27 @@ struct str issue_body_encode(struct arena *a, const struct issue_body *b)
 	return json_out_take(&o, a, &body) == RC_OK ? body : (struct str){ 0 };
 }
 
+struct str body_encode(struct arena *a, const struct body_member *members)
+{
+	AUTO(buf) struct buf text;
+	struct json_out o = { .buf = &text };
+	struct str body = { 0 };
+
+	buf_init(&text, 64 * 1024);
+	json_out_open(&o, NULL, '{');
+	for (const struct body_member *m = members; m->name; m++) {
+		write_text(&o, m->name, m->text);
+		if (m->list)
+			write_list(&o, m->name, m->list);
+		if (m->number)
+			json_out_int(&o, m->name, m->number);
+		if (m->flag)
+			json_out_bool(&o, m->name, true);
+	}
+	json_out_close(&o, '}');
+	return json_out_take(&o, a, &body) == RC_OK ? body : (struct str){ 0 };
+}
+
 struct str revoke_body_encode(struct arena *a, const char *reason)
 {
 	AUTO(buf) struct buf text;

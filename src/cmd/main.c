@@ -15,7 +15,7 @@ static const struct verb verbs[] = {
 	{ "status", verb_status, "is the server well, and what does it run with" },
 	{ "account", verb_account, "ACME accounts: list, show, deactivate" },
 	{ "order", verb_order, "orders: list, show, why" },
-	{ "cert", verb_cert, "certificates: list, show, issue, revoke" },
+	{ "cert", verb_cert, "certificates: list, show, issue, revoke, renew-early" },
 	{ "authority", verb_authority, "certificate authorities: list, show" },
 	{ "directory", verb_directory, "ACME directories: list, show" },
 	{ "job", verb_job, "work under way: list" },

@@ -153,6 +153,15 @@ static const struct setting lifetime_rows[] = {
 	{ 0 },
 };
 
+#define RENEWAL(member) (OFF(renewal.member) - OFF(renewal))
+static const struct setting renewal_rows[] = {
+	{ .name = "retry_after", .type = SETTING_DURATION, .offset = RENEWAL(retry_after_s), .fallback = "6h",
+	  .min = 60, .max = 7 * DAY, .doc = "How long clients wait before they ask again when to renew (RFC 9773 §4.3)." },
+	{ .name = "explanation_url", .type = SETTING_STR, .offset = RENEWAL(explanation_url),
+	  .doc = "A page that says why certificates are renewed early, shown with each window." },
+	{ 0 },
+};
+
 #define LOG_OFF(member) (OFF(log.member) - OFF(log))
 static const struct setting log_rows[] = {
 	{ .name = "level", .type = SETTING_ENUM, .offset = LOG_OFF(level), .fallback = "info", .values = level_names,
@@ -194,6 +203,7 @@ static const struct setting rows[] = {
 	  .item_size = sizeof(struct config_zone), .doc = "What may be certified and how control is proven; the most specific zone wins, no zone means no certificate." },
 	{ .name = "validation", .type = SETTING_MAP, .offset = OFF(validation), .children = validation_rows, .doc = "How validation dials." },
 	{ .name = "lifetimes", .type = SETTING_MAP, .offset = OFF(lifetimes), .children = lifetime_rows, .doc = "How long things live." },
+	{ .name = "renewal", .type = SETTING_MAP, .offset = OFF(renewal), .children = renewal_rows, .doc = "When clients renew (RFC 9773)." },
 	{ .name = "signer", .type = SETTING_MAP, .offset = OFF(signer), .children = signer_rows, .doc = "The process that holds the keys." },
 	{ .name = "log", .type = SETTING_MAP, .offset = OFF(log), .children = log_rows, .doc = "Log." },
 	{ .name = "threads", .type = SETTING_INT, .offset = OFF(threads), .fallback = "0", .min = 0, .max = 256,

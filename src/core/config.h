@@ -70,6 +70,10 @@ struct config_file {
 		int64_t nonce_s, order_s, authorization_s, unused_account_s, finished_order_s;
 	} lifetimes;
 	struct {
+		int64_t retry_after_s;
+		struct str explanation_url;
+	} renewal;
+	struct {
 		int level, format;
 	} log;
 	struct {

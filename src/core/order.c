@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/limits.h"
+#include "core/ari.h"
 #include "core/cert.h"
 #include "core/jobs.h"
 #include "crypto/digest.h"
@@ -127,6 +128,7 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 {
 	const struct profile *profile;
 	struct order_record r = { .id = id_new() };
+	struct cert_record replaced;
 	uint8_t hash[32];
 	struct id *authzs;
 	enum rc rc;
@@ -134,6 +136,9 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	rc = choose_profile(d, body->profile, &profile, f);
 	if (rc == RC_OK)
 		rc = check_dates(body, profile, c->now, f);
+	if (rc == RC_OK && body->replaces.p)
+		rc = ari_check_replaces(c, account, body->identifiers, body->identifier_count, body->replaces,
+					&replaced, f);
 	if (rc != RC_OK)
 		return rc;
 	authzs = arena_array(c->arena, body->identifier_count, sizeof(*authzs));
@@ -461,7 +466,10 @@ enum rc order_finalize(struct context *c, struct order *order, const struct acco
 		.not_before = order->record.not_before,
 		.not_after = order->record.not_after,
 	};
-	return order_claim(c, order, &request, bytes_of(hash, SHA256_LEN), f);
+	rc = order_claim(c, order, &request, bytes_of(hash, SHA256_LEN), f);
+	if (rc == RC_OK)
+		rc = ari_mark_replaced(c, order->record.id, order->record.replaces, f);
+	return rc;
 }
 
 /* --- the operator's own certificates --- */

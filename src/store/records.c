@@ -135,6 +135,9 @@ static const struct store_column cert_columns[] = {
 	[CERT_COL_REVOKED_BY] = COLUMN(cert_record, revoked_by),
 };
 static const struct store_index cert_indexes[] = {
+	[CERT_COL_REPLACED_BY] = COLUMN(cert_record, replaced_by),
+	[CERT_COL_RENEW_FROM] = COLUMN(cert_record, renew_from),
+	[CERT_COL_RENEW_UNTIL] = COLUMN(cert_record, renew_until),
 	[CERTS_BY_ACCOUNT] = { .name = "certs_by_account",
 		.columns = { CERT_COL_ACCOUNT }, .count = 1 },
 	[CERTS_BY_NOT_AFTER] = { .name = "certs_by_not_after",

@@ -119,12 +119,15 @@ struct cert_record {
 	int64_t revoked_reason; /* RFC 5280 §5.3.1 */
 	struct str revoked_by;  /* "account ID", "certificate key", "operator NAME" */
 };
+	struct id replaced_by;  /* order that replaces it (RFC 9773 §5); zero: none */
+	int64_t renew_from, renew_until; /* the operator's window (RFC 9773 §4.2); 0: by lifetime */
 enum {
 	CERT_COL_SERIAL, CERT_COL_VERSION, CERT_COL_AUTHORITY, CERT_COL_ACCOUNT, CERT_COL_ORDER,
 	CERT_COL_PROFILE, CERT_COL_NAMES, CERT_COL_DER, CERT_COL_SPKI_HASH, CERT_COL_NOT_BEFORE,
 	CERT_COL_NOT_AFTER, CERT_COL_ISSUED_AT, CERT_COL_STATUS, CERT_COL_REVOKED_AT,
 	CERT_COL_REVOKED_REASON, CERT_COL_REVOKED_BY,
 };
+	CERT_COL_REPLACED_BY, CERT_COL_RENEW_FROM, CERT_COL_RENEW_UNTIL,
 extern const struct store_table CERTS;
 enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, partial */,
        CERTS_BY_KEY /* spki_hash */ };

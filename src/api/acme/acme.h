@@ -33,6 +33,7 @@ enum rc handle_finalize(struct request *req, struct fault *f);
 enum rc handle_authz(struct request *req, struct fault *f);
 enum rc handle_challenge(struct request *req, struct fault *f);
 enum rc handle_cert(struct request *req, struct fault *f);
+enum rc handle_renewal_info(struct request *req, struct fault *f);
 enum rc handle_revoke(struct request *req, struct fault *f);
 
 /* The order object as reply, with Location and Retry-After while it is under way. */

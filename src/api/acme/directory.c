@@ -26,6 +26,7 @@ enum rc handle_directory(struct request *req, struct fault *f)
 		.new_order = acme_url(req, "new-order", STR("")),
 		.revoke_cert = acme_url(req, "revoke-cert", STR("")),
 		.key_change = acme_url(req, "key-change", STR("")),
+		.renewal_info = acme_url(req, "renewal-info", STR("")),
 		.terms = req->directory->terms,
 		.website = req->directory->website,
 		.caa_identities = req->directory->caa_identities,

@@ -9,6 +9,7 @@ struct endpoint {
 	handler_fn handler;
 	enum gate_key key;
 	bool get;     /* also readable without a JWS */
+	bool get_only; /* and never posted to */
 	bool with_id; /* "/name/ID" instead of "/name" */
 };
 
@@ -26,6 +27,7 @@ static const struct endpoint endpoints[] = {
 	{ "chall", handle_challenge, GATE_KID, .with_id = true },
 	{ "cert", handle_cert, GATE_KID, .with_id = true },
 	{ "revoke-cert", handle_revoke, GATE_EITHER },
+	{ "renewal-info", handle_renewal_info, GATE_KID, .get = true, .get_only = true, .with_id = true },
 };
 
 static enum rc not_found(struct fault *f)
@@ -92,15 +94,16 @@ static enum rc enter(struct request *req, const struct endpoint *e, struct fault
 
 	req->acme = true;
 	req->handler = e->handler;
-	if (method == HTTP_POST)
+	if (method == HTTP_POST && !e->get_only)
 		return gate_check(req, e->key, f);
 	if (e->get && (method == HTTP_GET || method == HTTP_HEAD)) {
 		req->payload = (struct str){ 0 };
 		return RC_OK;
 	}
-	req->allow = e->get ? "GET, HEAD, POST" : "POST";
+	req->allow = e->get_only ? "GET, HEAD" : e->get ? "GET, HEAD, POST" : "POST";
 	return fault_set(f, RC_INVALID, PROBLEM_METHOD_NOT_ALLOWED,
-			 e->get ? "this resource answers GET, HEAD and POST-as-GET"
+			 e->get_only ? "RFC 9773 §4.1: this resource answers GET and HEAD"
+			 : e->get ? "this resource answers GET, HEAD and POST-as-GET"
 				: "RFC 8555 §6.3: this resource is read by POST-as-GET, a signed POST with an empty payload");
 }
 

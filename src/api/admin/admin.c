@@ -21,6 +21,7 @@ static const struct route {
 	{ "/v1/orders/*/why", HTTP_GET, admin_order_why },
 	{ "/v1/certs", HTTP_GET, admin_certs },
 	{ "/v1/certs", HTTP_POST, admin_cert_issue },
+	{ "/v1/certs/renew-early", HTTP_POST, admin_renew_early },
 	{ "/v1/certs/*", HTTP_GET, admin_cert },
 	{ "/v1/certs/*/revoke", HTTP_POST, admin_cert_revoke },
 	{ "/v1/authorities", HTTP_GET, admin_authorities },

@@ -108,8 +108,7 @@ enum rc admin_limit_decode(struct str text, int64_t *out, struct fault *f)
 
 /* --- bodies --- */
 
-/* Every member is one of these; the list ends with NULL. */
-static enum rc only_members(const json_t *object, const char *const *known, struct fault *f)
+enum rc admin_only_members(const json_t *object, const char *const *known, struct fault *f)
 {
 	const char *name;
 	json_t *value;
@@ -148,7 +147,7 @@ enum rc admin_issue_decode(struct arena *a, struct str json, struct admin_issue 
 
 	rc = json_read_object(json, LIMIT_JSON_BYTES, SECTION, &object, f);
 	if (rc == RC_OK)
-		rc = only_members(object, known, f);
+		rc = admin_only_members(object, known, f);
 	m.object = object;
 	if (rc == RC_OK)
 		rc = member_strs(&m, "dns", MEMBER_OPTIONAL, LIMIT_IDENTIFIERS, &x.dns, &x.dns_count);
@@ -185,7 +184,7 @@ enum rc admin_revoke_decode(struct arena *a, struct str json, int64_t *out_reaso
 	}
 	rc = json_read_object(json, LIMIT_JSON_BYTES, SECTION, &object, f);
 	if (rc == RC_OK)
-		rc = only_members(object, known, f);
+		rc = admin_only_members(object, known, f);
 	if (rc != RC_OK)
 		return rc;
 	m.object = object;
@@ -214,5 +213,5 @@ enum rc admin_nothing_decode(struct str json, struct fault *f)
 	if (!json.len)
 		return RC_OK;
 	rc = json_read_object(json, LIMIT_JSON_BYTES, SECTION, &object, f);
-	return rc == RC_OK ? only_members(object, known, f) : rc;
+	return rc == RC_OK ? admin_only_members(object, known, f) : rc;
 }

@@ -36,6 +36,9 @@ enum rc admin_issue_decode(struct arena *a, struct str json, struct admin_issue 
 			   struct fault *f) MUST_USE;
 /* POST /v1/certs/SERIAL/revoke: reason as a name or number of RFC 5280 §5.3.1; 0 when left out. */
 enum rc admin_revoke_decode(struct arena *a, struct str json, int64_t *out_reason, struct fault *f) MUST_USE;
+struct json_t;
+/* Every member of the object is one of these; the list ends with NULL. */
+enum rc admin_only_members(const struct json_t *object, const char *const *known, struct fault *f) MUST_USE;
 /* No body, or an empty object. */
 enum rc admin_nothing_decode(struct str json, struct fault *f) MUST_USE;
 

@@ -22,6 +22,7 @@ enum rc admin_certs(struct request *req, struct fault *f);
 enum rc admin_cert(struct request *req, struct fault *f);
 enum rc admin_cert_issue(struct request *req, struct fault *f);
 enum rc admin_cert_revoke(struct request *req, struct fault *f);
+enum rc admin_renew_early(struct request *req, struct fault *f);
 enum rc admin_authorities(struct request *req, struct fault *f);
 enum rc admin_authority(struct request *req, struct fault *f);
 enum rc admin_directories(struct request *req, struct fault *f);
