@@ -13,7 +13,11 @@
 #define ISSUER_MAX 200
 
 /* Of X509_STORE_CTX_get_error(): the part of the numbers that has another remedy. They are stable. */
-enum { VERIFY_NOT_YET_VALID = 9, VERIFY_EXPIRED = 10 };
+enum {
+	VERIFY_NOT_ASKED = 1, /* libcurl's, when the name is wrong: it looks at that first */
+	VERIFY_NOT_YET_VALID = 9,
+	VERIFY_EXPIRED = 10,
+};
 
 struct web {
 	CURL *curl;
@@ -188,7 +192,7 @@ static enum rc not_trusted(struct web *w, const char *url, struct fault *f)
 
 	(void)curl_easy_getinfo(w->curl, CURLINFO_SSL_VERIFYRESULT, &verify);
 	ask_issuer(w, url, issuer);
-	if (verify == 0) /* the chain is good, the name is not */
+	if (verify <= VERIFY_NOT_ASKED) /* the chain is good, the name is not */
 		return fault_set(f, RC_DENIED, PROBLEM_TLS,
 				 "the certificate of %s names another host: %s. Use the name that the server's certificate has",
 				 url, w->error);

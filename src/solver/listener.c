@@ -58,11 +58,21 @@ static void on_request(void *arg, struct http_exchange *x, const struct http_req
 	pthread_mutex_unlock(&l->lock);
 }
 
+/* Takes an answer out of the list; NULL if there is none. */
+static struct answer *take(struct listener *l, struct str token)
+{
+	struct answer **at = find(l, token), *answer = *at;
+
+	if (answer)
+		*at = answer->next;
+	return answer;
+}
+
 static enum rc listener_present(struct solver *s, const struct solve_request *r, struct fault *f)
 {
 	struct listener *l = (struct listener *)s;
 	enum rc rc = solver_check_token(r->token, f);
-	struct answer *answer;
+	struct answer *answer, *old;
 	char *p;
 
 	if (rc != RC_OK)
@@ -76,23 +86,22 @@ static enum rc listener_present(struct solver *s, const struct solve_request *r,
 	answer->token = (struct str){ p, r->token.len };
 	answer->text = (struct str){ p + r->token.len, r->key_authorization.len };
 	pthread_mutex_lock(&l->lock);
+	old = take(l, r->token);
 	answer->next = l->answers;
 	l->answers = answer;
 	pthread_mutex_unlock(&l->lock);
+	free(old);
 	return RC_OK;
 }
 
 static enum rc listener_cleanup(struct solver *s, const struct solve_request *r, struct fault *f)
 {
 	struct listener *l = (struct listener *)s;
-	struct answer **at, *answer;
+	struct answer *answer;
 
 	(void)f;
 	pthread_mutex_lock(&l->lock);
-	at = find(l, r->token);
-	answer = *at;
-	if (answer)
-		*at = answer->next;
+	answer = take(l, r->token);
 	pthread_mutex_unlock(&l->lock);
 	free(answer);
 	return RC_OK;
