@@ -147,11 +147,13 @@ def test_sigterm_finishes_what_was_begun(own):
     with socket.create_connection(("127.0.0.1", parts.port), 20) as plain:
         with wire.http.context.wrap_socket(plain, server_hostname=parts.hostname) as tls:
             head = (f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {JOSE}\r\n"
-                    f"Content-Length: {len(jws)}\r\n\r\n").encode()
-            tls.sendall(head + jws[:100])
+                    f"Content-Length: {len(jws)}\r\nExpect: 100-continue\r\n\r\n").encode()
+            tls.sendall(head)
+            # The server has read the head, so the request has begun.
+            assert tls.recv(100).startswith(b"HTTP/1.1 100 ")
             own.process.signal(signal.SIGTERM)
             wait_until(lambda: "stopping" in own.process.output(), 10, "stopping")
-            tls.sendall(jws[100:])
+            tls.sendall(jws)
             assert tls.recv(100).startswith(b"HTTP/1.1 200 ")
     assert own.process.process.wait(35) == 0
 
