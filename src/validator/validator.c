@@ -7,6 +7,7 @@
 
 static const struct validator_ops *const VALIDATORS[] = {
 	&VALIDATOR_HTTP01,
+	&VALIDATOR_DNS01,
 	&VALIDATOR_TLSALPN01,
 	NULL,
 };

@@ -63,6 +63,6 @@ const struct validator_ops *validator_by_challenge(int64_t challenge);
 /* All, NULL-terminated. */
 const struct validator_ops *const *validators(void);
 
-extern const struct validator_ops VALIDATOR_HTTP01, VALIDATOR_TLSALPN01;
+extern const struct validator_ops VALIDATOR_HTTP01, VALIDATOR_DNS01, VALIDATOR_TLSALPN01;
 
 #endif
