@@ -251,8 +251,8 @@ static enum rc request(struct applying *x, const struct observed *o, const struc
 	}
 	rc = obtain(x, resume_url, &chain, &count);
 	if (rc != RC_OK) {
-		if (failed_for_good(rc))
-			(void)files_remove(x->files, x->generation, "order", NULL);
+		if (failed_for_good(rc) && files_remove(x->files, x->generation, "order", NULL) != RC_OK)
+			say(x, "the failed order could not be forgotten: the next run will find it failed, and order anew");
 		return rc;
 	}
 	return store_chain(x, chain, count, out_not_after);
