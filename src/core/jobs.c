@@ -53,6 +53,7 @@ struct jobs {
 	struct validator_env *validators;
 	struct store_read *read;
 	struct job_run *waiting, **waiting_tail; /* validations beyond VALIDATIONS_AT_ONCE */
+	bool is_starting; /* validate_next() is at work */
 	unsigned validating, running, waiting_count; /* the counts are read by other threads */
 	pthread_mutex_t lock; /* guards newest and the links of all runs; a leaf */
 	struct job_run *newest;
@@ -129,16 +130,22 @@ static void run_orphaned(struct loop_work *w)
 
 static void validate_next(struct jobs *j);
 
+/* A run that waits for a timer keeps nobody out; it queues again when its time has come. */
+static void give_slot(struct job_run *run)
+{
+	if (run->holds_slot)
+		run->jobs->validating--;
+	run->holds_slot = false;
+}
+
 static void run_free(struct job_run *run)
 {
 	struct jobs *j = run->jobs;
 
 	__atomic_sub_fetch(&j->running, 1, __ATOMIC_RELAXED);
-	if (run->holds_slot) {
-		j->validating--;
-		validate_next(j);
-	}
+	give_slot(run);
 	run_destroy(run);
+	validate_next(j);
 }
 
 /* --- contexts and commits --- */
@@ -256,6 +263,8 @@ static void run_later(struct job_run *run, int64_t delay_ms)
 		return;
 	}
 	loop_timer_set(run->timer, delay_ms > 0 ? delay_ms : 0);
+	give_slot(run);
+	validate_next(run->jobs);
 }
 
 static struct id run_subject(const struct job_run *run)
@@ -441,17 +450,22 @@ static void validate_start(struct job_run *run)
 
 static void validate_next(struct jobs *j)
 {
-	struct job_run *run = j->waiting;
-
-	if (!run || j->validating >= VALIDATIONS_AT_ONCE)
+	/* validate_start() may give its slot back at once and come here again: the outer call goes on. */
+	if (j->is_starting)
 		return;
-	j->waiting = run->next;
-	if (!j->waiting)
-		j->waiting_tail = &j->waiting;
-	__atomic_sub_fetch(&j->waiting_count, 1, __ATOMIC_RELAXED);
-	j->validating++;
-	run->holds_slot = true;
-	validate_start(run);
+	j->is_starting = true;
+	while (j->waiting && j->validating < VALIDATIONS_AT_ONCE) {
+		struct job_run *run = j->waiting;
+
+		j->waiting = run->next;
+		if (!j->waiting)
+			j->waiting_tail = &j->waiting;
+		__atomic_sub_fetch(&j->waiting_count, 1, __ATOMIC_RELAXED);
+		j->validating++;
+		run->holds_slot = true;
+		validate_start(run);
+	}
+	j->is_starting = false;
 }
 
 static void validate_begin(struct job_run *run)
