@@ -46,6 +46,7 @@ static struct {
 	size_t count;
 } scripts[SCRIPTS_MAX];
 static size_t script_count;
+static enum answer usual_answer = ANSWER_VALID;
 
 static struct {
 	char identifier[LIMIT_NAME + 8];
@@ -74,6 +75,11 @@ void script_validations(const char *identifier, const enum answer *answers, size
 	(void)snprintf(scripts[i].identifier, sizeof(scripts[i].identifier), "%s", identifier);
 	memcpy(scripts[i].answers, answers, count * sizeof(*answers));
 	scripts[i].count = count;
+}
+
+void script_all(enum answer answer)
+{
+	usual_answer = answer;
 }
 
 static bool is_about(const char *have, const char *wanted)
@@ -111,7 +117,7 @@ static enum answer next_answer(const char *identifier, unsigned n)
 		if (strcmp(scripts[i].identifier, identifier) == 0)
 			return scripts[i].answers[n < scripts[i].count ? n : scripts[i].count - 1];
 	}
-	return ANSWER_VALID;
+	return usual_answer;
 }
 
 static void validation_unlink(struct validation *v)
@@ -563,4 +569,5 @@ void script_reset(void)
 	journal_count = asked_count = prepared_count = signed_count = 0;
 	script_count = attempt_count = most_at_once = 0;
 	issue_answer = ISSUE_OK;
+	usual_answer = ANSWER_VALID;
 }

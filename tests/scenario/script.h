@@ -17,11 +17,12 @@ enum answer {
 #define FINAL_DETAIL "RFC 8555 §8.3: 10.0.0.1 answered with another key authorization"
 
 /* What each attempt for this identifier gets; the last one goes for all later ones. Without a script
- * everything is valid. */
+ * everything is valid, or what script_all() said. */
 void script_validations(const char *identifier, const enum answer *answers, size_t count);
 #define SCRIPT_VALIDATIONS(identifier, ...)                                  \
 	script_validations(identifier, (const enum answer[]){ __VA_ARGS__ }, \
 			   COUNT_OF(((const enum answer[]){ __VA_ARGS__ })))
+void script_all(enum answer answer);
 /* All held validations of this identifier (NULL: of all) get this answer. Returns how many. */
 unsigned script_release(const char *identifier, enum answer answer);
 /* Attempts so far, and when (monotonic ms) the n-th began, n from 0. NULL: of all identifiers. */
