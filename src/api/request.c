@@ -433,8 +433,8 @@ enum rc request_thread_new(const struct request_thread_options *o, struct loop *
 		.arg = t,
 		.max_body = o->admin ? LIMIT_HTTP_ADMIN_BODY : LIMIT_HTTP_BODY,
 		.max_connections = o->max_connections,
-		.hosts = o->admin ? NULL : config->hosts,
-		.host_count = o->admin ? 0 : config->host_count,
+		.hosts = o->any_host ? NULL : config->hosts,
+		.host_count = o->any_host ? 0 : config->host_count,
 		.reuse_port = !o->admin,
 	};
 	enum rc rc;

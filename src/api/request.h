@@ -86,7 +86,8 @@ struct request_thread_options {
 	struct service *service;
 	/* Finds the handler by method and path, or sets the fault. */
 	enum rc (*route)(struct request *req, struct fault *f);
-	bool admin; /* a Unix socket: larger bodies, any Host */
+	bool admin;    /* a Unix socket: larger bodies */
+	bool any_host; /* what is served depends on no Host: the admin API, the roots over plain HTTP */
 	unsigned max_connections;
 };
 enum rc request_thread_new(const struct request_thread_options *o, struct loop *loop,

@@ -130,8 +130,9 @@ static enum rc write_settings(const struct dev *d, const char *data, struct faul
 			 "    address_policy: dev\n    caa: off\n");
 	if (d->resolver)
 		buf_addf(&b, "    resolver: \"%s\"\n", d->resolver);
-	buf_addf(&b, "validation: {http01_port: %lld, tls_alpn01_port: %lld, first_retry: 1s}\n",
-		 (long long)d->http01_port, (long long)d->tls_alpn01_port);
+	/* One port stands for 443: redirects to https go there too. */
+	buf_addf(&b, "validation: {http01_port: %lld, https_port: %lld, tls_alpn01_port: %lld, first_retry: 1s}\n",
+		 (long long)d->http01_port, (long long)d->tls_alpn01_port, (long long)d->tls_alpn01_port);
 	if (!buf_ok(&b))
 		return RC_NOMEM;
 	(void)snprintf(path, sizeof(path), "%s/assay.yaml", data);
@@ -150,7 +151,7 @@ static int run_dev(const struct dev *d, const char *data)
 {
 	struct serve_options o = { .ready_file = d->ready_file, .root_out = d->root_out,
 				   .strict_trainer = d->strict, .dev = true, .create_store = true };
-	char config[4096], root[4096], key[4096];
+	char config[4096], root[4096], key[4096], eab[4096];
 	AUTO(fault) struct fault f = { 0 };
 	enum rc rc = RC_OK;
 
@@ -158,8 +159,11 @@ static int run_dev(const struct dev *d, const char *data)
 	(void)snprintf(config, sizeof(config), "%s/assay.yaml", data);
 	(void)snprintf(root, sizeof(root), "%s/root.pem", data);
 	(void)snprintf(key, sizeof(key), "%s/ca/issuing.key", data);
+	(void)snprintf(eab, sizeof(eab), "%s/ca/eab-1", data);
 	if (access(key, F_OK) != 0)
 		rc = make_ca_apart(data, &f);
+	else if (access(eab, F_OK) != 0)
+		rc = make_eab_keys(data, &f);
 	if (rc == RC_OK)
 		rc = write_settings(d, data, &f);
 	if (rc != RC_OK) {

@@ -375,9 +375,9 @@ static enum rc make_service(struct server *s)
 static enum rc listen_here(struct server *s, struct fault *f)
 {
 	const struct config *c = s->service.config;
-	struct request_thread_options admin = { .service = &s->service, .route = admin_route, .admin = true,
+	struct request_thread_options admin = { .service = &s->service, .route = admin_route, .admin = true, .any_host = true,
 						.max_connections = 64 };
-	struct request_thread_options plain = { .service = &s->service, .route = pages_route,
+	struct request_thread_options plain = { .service = &s->service, .route = pages_route, .any_host = true,
 						.max_connections = 256 };
 	enum rc rc = request_thread_new(&admin, s->loop, &s->admin);
 

@@ -144,9 +144,12 @@ static enum rc check_usable(int64_t status, struct fault *f)
 {
 	if (status == ACCOUNT_VALID)
 		return RC_OK;
-	return fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED,
-			 "RFC 8555 §7.3.6: the account is %s; register a new one with another key",
-			 account_status_name(status));
+	(void)fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED,
+			"RFC 8555 §7.3.6: the account is %s; register a new one with another key",
+			account_status_name(status));
+	if (f)
+		f->status = 401; /* RFC 8555 §7.3.6 names this status */
+	return RC_DENIED;
 }
 
 static enum rc no_account(struct fault *f)

@@ -167,7 +167,8 @@ static enum rc authz_create(struct context *c, const struct account *account,
 }
 
 enum rc authz_for_identifier(struct context *c, const struct account *account,
-			     const struct identifier *id, struct id *out, struct fault *f)
+			     const struct identifier *id, struct id *out, bool *out_is_valid,
+			     struct fault *f)
 {
 	const struct zone *zone = config_zone(c->config, id);
 	int64_t offered;
@@ -190,9 +191,11 @@ enum rc authz_for_identifier(struct context *c, const struct account *account,
 		return rc;
 	if (!c->config->strict_trainer) {
 		rc = find_reusable(c, account, name, offered, out);
+		*out_is_valid = rc == RC_OK;
 		if (rc != RC_NOTFOUND)
 			return rc;
 	}
+	*out_is_valid = false;
 	return authz_create(c, account, id, name, offered, out);
 }
 

@@ -24,7 +24,8 @@ bool authz_is_processing(const struct authz_record *z, int64_t now);
  * one (added to the transaction). rejectedIdentifier when no zone covers it or no challenge type
  * of the zone can prove it. */
 enum rc authz_for_identifier(struct context *c, const struct account *account,
-			     const struct identifier *id, struct id *out, struct fault *f) MUST_USE;
+			     const struct identifier *id, struct id *out, bool *out_is_valid,
+			     struct fault *f) MUST_USE;
 enum rc authz_load(struct context *c, struct id id, struct authz_record *out) MUST_USE;
 /* Only the owner sees it; others' look like none (RFC 8555 §10.5). */
 enum rc authz_load_for(struct context *c, const struct account *account, struct id id,

@@ -93,16 +93,20 @@ static enum rc check_dates(const struct acme_new_order *body, const struct profi
 /* One authorization for each identifier; all that are refused are reported together
  * (RFC 8555 §6.7.1). */
 static enum rc authorize_all(struct context *c, const struct account *account,
-			     const struct acme_new_order *body, struct id *authzs, struct fault *f)
+			     const struct acme_new_order *body, struct id *authzs, bool *out_all_valid,
+			     struct fault *f)
 {
 	struct fault refused = { 0 };
 	size_t bad = 0;
 
+	*out_all_valid = true;
 	for (size_t i = 0; i < body->identifier_count; i++) {
 		const struct identifier *id = &body->identifiers[i];
 		AUTO(fault) struct fault one = { 0 };
-		enum rc rc = authz_for_identifier(c, account, id, &authzs[i], &one);
+		bool is_valid = false;
+		enum rc rc = authz_for_identifier(c, account, id, &authzs[i], &is_valid, &one);
 
+		*out_all_valid &= is_valid;
 		if (rc == RC_OK)
 			continue;
 		if (one.problem == PROBLEM_NONE || rc == RC_NOMEM || rc == RC_IO) {
@@ -131,6 +135,7 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	struct cert_record replaced;
 	uint8_t hash[32];
 	struct id *authzs;
+	bool all_valid;
 	enum rc rc;
 
 	rc = choose_profile(d, body->profile, &profile, f);
@@ -144,7 +149,7 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	authzs = arena_array(c->arena, body->identifier_count, sizeof(*authzs));
 	if (!authzs)
 		return RC_NOMEM;
-	rc = authorize_all(c, account, body, authzs, f);
+	rc = authorize_all(c, account, body, authzs, &all_valid, f);
 	if (rc != RC_OK)
 		return rc;
 
@@ -175,7 +180,7 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 		.identifier_count = body->identifier_count,
 		.authzs = authzs,
 		.authz_count = body->identifier_count,
-		.state = ORDER_STATE_PENDING,
+		.state = all_valid ? ORDER_STATE_READY : ORDER_STATE_PENDING,
 	};
 	return RC_OK;
 }
