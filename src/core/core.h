@@ -16,6 +16,7 @@ struct nonces;
 struct account_cache;
 struct health;
 struct watch;
+struct secret;
 
 /* The running service. Everything here lives from start to stop and may be used by any thread. */
 struct service {
@@ -26,9 +27,13 @@ struct service {
 	struct account_cache *accounts;
 	struct watch *watch;
 	struct health *health;
+	struct secret *seal_key; /* seals secrets in the store (crypto/seal.h) */
 	bool draining; /* atomic */
 	struct config *config; /* current snapshot: service_config() takes a reference */
 	pthread_mutex_t config_lock; /* guards config; a leaf */
+	struct {
+		struct id order, authz, account;
+	} sweep_cursors;       /* of the jobs' loop (sweep.c) */
 	struct id node;        /* this process, for leases */
 	int64_t started_at;
 };

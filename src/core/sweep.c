@@ -1,4 +1,4 @@
-/* sweep.c - a few hundred rows a round, found by their expiry index, removed in one transaction
+/* sweep.c - a few hundred rows of each table a round, the oldest first, removed in one transaction
  * that nobody waits for. A row that changed meanwhile keeps that transaction from happening; the
  * next round finds what is left. Certificates stay: they are the inventory. */
 #include "core/sweep.h"
@@ -25,83 +25,98 @@ static void submit(struct service *s, struct tx *tx)
 		store_submit(s->store, tx, swept, NULL);
 }
 
-/* Orders and authorizations end alike: by expires_at, kept for a while to be explained. */
-static size_t sweep_authzs(struct service *s, struct store_read *read, struct arena *a, int64_t before)
-{
-	struct store_query q = { .table = &AUTHZS, .index = AUTHZS_BY_EXPIRES, .upper = &before,
-				 .limit = SWEEP_ROWS };
-	struct authz_record *rows;
-	struct tx *tx = tx_new();
-	size_t count = 0;
+/* One table's share of a round: from where the last round stopped, in order of creation (the primary
+ * key's order), until a row that is too young to be over. is_over() says what goes; the walk starts
+ * anew when it has come to the young ones. Nothing expires before it was made, so that no index by
+ * expiry is needed: it would cost every newOrder two writes. */
+struct walk {
+	const struct store_table *table;
+	struct id *cursor;      /* in the service: the last row looked at */
+	int64_t before;         /* what ended before this goes */
+	int64_t (*created_at)(const void *row);
+	/* May it go? reads what it needs. */
+	bool (*is_over)(struct service *s, struct store_read *read, const void *row, int64_t before);
+};
 
-	if (!tx)
+static size_t walk_round(struct service *s, struct store_read *read, struct arena *a, const struct walk *w)
+{
+	/* Every table here has its id first. */
+	char *after = arena_alloc(a, w->table->record_size), *rows;
+	struct store_query q = { .table = w->table, .index = STORE_PRIMARY, .limit = SWEEP_ROWS };
+	struct tx *tx = tx_new();
+	size_t count = 0, gone = 0, i;
+
+	if (!after || !tx) {
+		tx_free(tx);
 		return 0;
+	}
+	memcpy(after, w->cursor, sizeof(*w->cursor));
+	if (!id_is_zero(*w->cursor))
+		q.after = after;
 	if (store_list(read, &q, a, &rows, &count) != RC_OK)
 		count = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (tx_delete(tx, &AUTHZS, &rows[i]) != RC_OK)
-			break;
-	}
-	submit(s, tx);
-	arena_reset(a);
-	return count;
-}
+	for (i = 0; i < count; i++) {
+		const char *row = rows + i * w->table->record_size;
 
-static size_t sweep_orders(struct service *s, struct store_read *read, struct arena *a, int64_t before)
-{
-	struct store_query q = { .table = &ORDERS, .index = ORDERS_BY_EXPIRES, .upper = &before,
-				 .limit = SWEEP_ROWS };
-	struct order_record *rows;
-	struct tx *tx = tx_new();
-	size_t count = 0, gone = 0;
-
-	if (!tx)
-		return 0;
-	if (store_list(read, &q, a, &rows, &count) != RC_OK)
-		count = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (rows[i].status == ORDER_PROCESSING) /* its job ends it */
-			continue;
-		if (tx_delete(tx, &ORDERS, &rows[i]) != RC_OK)
+		if (w->created_at(row) > w->before)
 			break;
-		gone++;
+		memcpy(w->cursor, row, sizeof(*w->cursor));
+		if (w->is_over(s, read, row, w->before) && tx_delete(tx, w->table, row) == RC_OK)
+			gone++;
 	}
+	if (i < SWEEP_ROWS) /* came to the young ones, or to the end */
+		*w->cursor = (struct id){ { 0 } };
 	submit(s, tx);
 	arena_reset(a);
 	return gone;
+}
+
+static int64_t authz_created_at(const void *row)
+{
+	return ((const struct authz_record *)row)->created_at;
+}
+
+static bool authz_is_over(struct service *s, struct store_read *read, const void *row, int64_t before)
+{
+	(void)s;
+	(void)read;
+	return ((const struct authz_record *)row)->expires_at <= before;
+}
+
+static int64_t order_created_at(const void *row)
+{
+	return ((const struct order_record *)row)->created_at;
+}
+
+static bool order_is_over(struct service *s, struct store_read *read, const void *row, int64_t before)
+{
+	const struct order_record *r = row;
+
+	(void)s;
+	(void)read;
+	return r->expires_at <= before && r->status != ORDER_PROCESSING; /* such a one its job ends */
+}
+
+static int64_t account_created_at(const void *row)
+{
+	return ((const struct account_record *)row)->created_at;
 }
 
 /* Accounts that were made long ago and have neither order nor certificate. Who comes back with such
  * a key hears accountDoesNotExist and registers again (FIELD A30). */
-static size_t sweep_accounts(struct service *s, struct store_read *read, struct arena *a, int64_t before)
+static bool account_is_unused(struct service *s, struct store_read *read, const void *row, int64_t before)
 {
-	struct store_query q = { .table = &ACCOUNTS, .index = ACCOUNTS_BY_CREATED, .upper = &before,
-				 .limit = SWEEP_ROWS };
-	struct account_record *rows;
-	struct tx *tx = tx_new();
-	size_t count = 0, gone = 0;
+	const struct account_record *r = row;
+	struct order_record order = { .account = r->id };
+	struct cert_record cert = { .account = r->id };
+	int64_t orders, certs;
 
-	if (!tx)
-		return 0;
-	if (store_list(read, &q, a, &rows, &count) != RC_OK)
-		count = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct order_record order = { .account = rows[i].id };
-		struct cert_record cert = { .account = rows[i].id };
-		int64_t orders, certs;
-
-		if (store_count(read, &ORDERS, ORDERS_BY_ACCOUNT, &order, 1, &orders) != RC_OK ||
-		    store_count(read, &CERTS, CERTS_BY_ACCOUNT, &cert, 1, &certs) != RC_OK ||
-		    orders || certs)
-			continue;
-		if (tx_delete(tx, &ACCOUNTS, &rows[i]) != RC_OK)
-			break;
-		account_cache_drop(s->accounts, rows[i].id);
-		gone++;
-	}
-	submit(s, tx);
-	arena_reset(a);
-	return gone;
+	(void)before;
+	if (store_count(read, &ORDERS, ORDERS_BY_ACCOUNT, &order, 1, &orders) != RC_OK ||
+	    store_count(read, &CERTS, CERTS_BY_ACCOUNT, &cert, 1, &certs) != RC_OK || orders || certs)
+		return false;
+	account_cache_drop(s->accounts, r->id);
+	return true;
 }
 
 size_t sweep(struct service *s, const struct config *config, struct store_read *read)
@@ -113,10 +128,13 @@ size_t sweep(struct service *s, const struct config *config, struct store_read *
 	size_t gone;
 
 	arena_init(&a, 16 * LIMIT_REQUEST_ARENA);
-	gone = sweep_orders(s, read, &a, now - kept);
-	gone += sweep_authzs(s, read, &a, now - kept);
+	gone = walk_round(s, read, &a, &(struct walk){ &ORDERS, &s->sweep_cursors.order, now - kept,
+						       order_created_at, order_is_over });
+	gone += walk_round(s, read, &a, &(struct walk){ &AUTHZS, &s->sweep_cursors.authz, now - kept,
+							authz_created_at, authz_is_over });
 	if (unused > 0)
-		gone += sweep_accounts(s, read, &a, now - unused);
+		gone += walk_round(s, read, &a, &(struct walk){ &ACCOUNTS, &s->sweep_cursors.account, now - unused,
+								account_created_at, account_is_unused });
 	if (gone)
 		LOG_INFO("swept", F_INT("rows", gone));
 	return gone;
