@@ -46,7 +46,8 @@ enum rc agent_once(const char *dir, const struct desired *d, const struct apply_
 		return RC_NOMEM;
 	plan = plan_make(d, &observed, clock_now_s());
 	tell_trouble(&o, &observed.live);
-	tell(&o, plan.why);
+	if (plan.action != PLAN_NOTHING)
+		tell(&o, plan.why);
 	result = (struct once_result){ .action = plan.action, .renew_at = plan.renew_at };
 	rc = apply(&files, d, &observed, &plan, &o, &result.not_after, f);
 	if (rc == RC_OK)

@@ -49,9 +49,12 @@ static void print_line(void *arg, const char *text)
 static int print_fault(const struct fault *f, enum rc rc)
 {
 	fprintf(stderr, "assay-agent: %s\n", f->detail[0] ? f->detail : rc_text(rc));
-	for (size_t i = 0; i < f->sub_count; i++)
+	for (size_t i = 0; i < f->sub_count; i++) {
+		if (strstr(f->detail, f->subs[i].detail))
+			continue; /* said above */
 		fprintf(stderr, "assay-agent:   %s %s: %s (%s)\n", f->subs[i].identifier_type, f->subs[i].identifier,
 			f->subs[i].detail, problem_name(f->subs[i].problem));
+	}
 	if (f->retry_after_s > 0)
 		fprintf(stderr, "assay-agent: try again in %d s\n", f->retry_after_s);
 	return EXIT_FAILED;

@@ -1,7 +1,10 @@
 """`assay-agent once` against Assay and against Pebble: one certificate, files as others expect."""
 
 import os
+import random
+import signal
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
@@ -9,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 
 from judge import verify
 from peers import Responder, running
-from servers import PROGRAMS, Pebble, clean_environment
+import servers
+from servers import PROGRAMS, AssayDev, Pebble, clean_environment
 
 
 def agent(server, out, *arguments, check=True, env=None):
@@ -144,5 +148,112 @@ def test_against_another_server(tmp_path, name):
         agent(pebble, tmp_path / "out", "--dns", wanted, "--listen",
               f"127.0.0.1:{pebble.http01_port}")
         verify(read(tmp_path / "out")["fullchain.pem"], pebble.issued_by, "-verify_hostname", wanted)
+    finally:
+        pebble.close()
+
+
+def listen(server):
+    return "--listen", f"127.0.0.1:{server.http01_port}"
+
+
+def pair_fits(out):
+    """Whether the key on disk is that of the certificate on disk; None while there is none. Read by
+    the directory that `live` is at that moment, as a server that reloads would."""
+    try:
+        live = os.open(out / "live", os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        with os.fdopen(os.open("privkey.pem", os.O_RDONLY, dir_fd=live), "rb") as file:
+            key = serialization.load_pem_private_key(file.read(), None)
+        with os.fdopen(os.open("fullchain.pem", os.O_RDONLY, dir_fd=live), "rb") as file:
+            leaf = x509.load_pem_x509_certificate(file.read())
+    finally:
+        os.close(live)
+    return key.public_key().public_numbers() == leaf.public_key().public_numbers()
+
+
+def test_s2_18__a_second_run_does_nothing(server, name, tmp_path):
+    wanted = name()
+    agent(server, tmp_path, "--dns", wanted, *listen(server))
+    before = read(tmp_path)
+    done = agent(server, tmp_path, "--dns", wanted, *listen(server))
+    assert "nothing to do" in done.stderr
+    assert read(tmp_path) == before
+    agent(server, tmp_path, "--dns", wanted, *listen(server), "--force")
+    assert read(tmp_path)["privkey.pem"] != before["privkey.pem"]
+
+
+def test_addresses(server, name, tmp_path):
+    agent(server, tmp_path, "--dns", name(), "--ip", "127.0.0.1", *listen(server))
+    verify(read(tmp_path)["fullchain.pem"], server.issued_by, "-verify_ip", "127.0.0.1")
+
+
+def test_killed_at_any_instant(server, name, tmp_path):
+    """The pair on disk fits at all times, and the next run finishes what was begun."""
+    wanted = name()
+    dice = random.Random(5)
+    command = [PROGRAMS / "assay-agent", "once", "--server", server.directory, "--root", server.roots,
+               "--out", tmp_path, "--dns", wanted, *listen(server), "--force"]
+    begun = time.monotonic()
+    agent(server, tmp_path, "--dns", wanted, *listen(server), "--force")
+    takes = time.monotonic() - begun
+    for _ in range(40 if server.is_assay else 6):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env=clean_environment())
+        until = time.monotonic() + dice.random() * takes
+        while time.monotonic() < until and process.poll() is None:
+            assert pair_fits(tmp_path)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert pair_fits(tmp_path)
+    agent(server, tmp_path, "--dns", wanted, *listen(server), "--force")
+    assert pair_fits(tmp_path)
+    verify(read(tmp_path)["fullchain.pem"], server.issued_by, "-verify_hostname", wanted)
+    assert len(list(tmp_path.glob("gen-*"))) == 2, "what was interrupted is cleared away"
+
+
+def test_two_at_once(server, name, tmp_path):
+    """One works, the other says so; what is on disk fits."""
+    command = [PROGRAMS / "assay-agent", "once", "--server", server.directory, "--root", server.roots,
+               "--out", tmp_path, "--dns", name(), *listen(server)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             env=clean_environment()) for _ in range(2)]
+    told = [run.communicate(timeout=60)[1] for run in runs]
+    assert 0 in [run.returncode for run in runs], told
+    for run, text in zip(runs, told):
+        assert run.returncode == 0 or "another assay-agent" in text
+    assert pair_fits(tmp_path)
+
+
+@pytest.mark.assay
+def test_external_account_binding(tmp_path, name):
+    server = AssayDev(tmp_path, "--eab-required")
+    try:
+        done = agent(server, tmp_path / "out", "--dns", name(), *listen(server), check=False)
+        assert done.returncode == 1
+        assert "external account binding" in done.stderr
+        key = tmp_path / "eab.key"
+        key.write_text(server.eab[0]["hmac_key"] + "\n")
+        agent(server, tmp_path / "out", "--dns", name(), *listen(server), "--eab-kid",
+              server.eab[0]["kid"], "--eab-key", key)
+        assert pair_fits(tmp_path / "out")
+        for file in (tmp_path / "out").rglob("*"):
+            if file.is_file():
+                assert server.eab[0]["hmac_key"] not in file.read_text()
+    finally:
+        server.close()
+
+
+@pytest.mark.assay
+def test_a_server_that_refuses_most_nonces(tmp_path, name, monkeypatch):
+    real = servers.clean_environment
+    monkeypatch.setattr(servers, "clean_environment",
+                        lambda **more: real(**{**more, **({"PEBBLE_WFE_NONCEREJECT": "90"} if more else {})}))
+    pebble = Pebble(tmp_path)
+    try:
+        for _ in range(3):
+            agent(pebble, tmp_path / "out", "--dns", name(), *listen(pebble))
+            assert pair_fits(tmp_path / "out")
     finally:
         pebble.close()

@@ -222,6 +222,25 @@ static void test_once__killed_before_the_switch(void **state)
 	stop(&x);
 }
 
+static void test_once__registers_anew_where_the_account_is_forgotten(void **state)
+{
+	struct fixture x;
+
+	(void)state;
+	start(&x, GOOD);
+	assert_int_equal(once(&x, "a.test", NULL, false), RC_OK);
+	x.acme.evil = ACCOUNT_FORGOTTEN;
+	assert_int_equal(once(&x, "b.test", NULL, false), RC_OK);
+	assert_pair(&x, "b.test");
+	/* And where an order is to be resumed. */
+	x.acme.evil = CERTIFICATE_HUGE;
+	assert_int_equal(once(&x, "c.test", NULL, false), RC_LIMIT);
+	x.acme.evil = ACCOUNT_FORGOTTEN;
+	assert_int_equal(once(&x, "c.test", NULL, false), RC_OK);
+	assert_pair(&x, "c.test");
+	stop(&x);
+}
+
 static void test_once__account_key_is_never_overwritten(void **state)
 {
 	struct fixture x;
@@ -247,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_once__a_failure_leaves_what_was_there),
 		cmocka_unit_test(test_once__an_interrupted_order_is_gone_on_with),
 		cmocka_unit_test(test_once__killed_before_the_switch),
+		cmocka_unit_test(test_once__registers_anew_where_the_account_is_forgotten),
 		cmocka_unit_test(test_once__account_key_is_never_overwritten),
 	};
 

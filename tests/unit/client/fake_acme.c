@@ -178,6 +178,8 @@ static void directory(struct fake_acme *x, struct out *o)
 
 static void account(struct fake_acme *x, struct out *o)
 {
+	if (x->evil == ACCOUNT_FORGOTTEN)
+		x->evil = GOOD;
 	o->reply.status = 201;
 	(void)snprintf(o->location, sizeof(o->location), "%s/account/1", x->base);
 	header(o, "Location", o->location);
@@ -345,6 +347,8 @@ static void route_post(struct fake_acme *x, struct out *o, struct str path, cons
 		problem(o, 400, "badNonce", "no good");
 	else if (str_is(path, "/account"))
 		account(x, o);
+	else if (x->evil == ACCOUNT_FORGOTTEN)
+		problem(o, 400, "accountDoesNotExist", "who are you?");
 	else if (str_is(path, "/new"))
 		new_order(x, o, jws);
 	else if (str_is(path, "/order"))

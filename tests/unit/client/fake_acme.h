@@ -21,6 +21,7 @@ enum evil {
 	NONCE_REFUSED_TWICE,
 	NONCE_REFUSED_ALWAYS,
 	ACCOUNT_DEACTIVATED,
+	ACCOUNT_FORGOTTEN,      /* until newAccount */
 	LOCATION_ELSEWHERE,     /* of the order: another host */
 	LOCATION_PLAIN_HTTP,
 	LOCATION_MISSING,
