@@ -499,6 +499,15 @@ static bool issue_may_pass(enum rc rc)
 	return rc == RC_UNAVAILABLE || rc == RC_BUSY || rc == RC_TIMEOUT || rc == RC_NOMEM || rc == RC_IO;
 }
 
+static enum rc issue_refused(struct context *c, struct order *order, const char *why)
+{
+	AUTO(fault) struct fault f = { 0 };
+
+	(void)fault_set(&f, RC_DENIED, PROBLEM_SERVER_INTERNAL, "the issuer refused: %s", why);
+	LOG_ERROR("issue_refused", F_ID("order", order->record.id), F_TEXT("cause", f.detail));
+	return order_failed(c, order, &f);
+}
+
 static void issue_result(void *arg, enum rc issued, struct bytes certificate, const struct fault *why)
 {
 	struct job_run *run = arg;
@@ -520,16 +529,15 @@ static void issue_result(void *arg, enum rc issued, struct bytes certificate, co
 		rc = order_issued(&c, &order, certificate);
 		if (rc == RC_OK)
 			LOG_INFO("issued", F_ID("order", order.record.id), F_STR("names", order.record.identifiers));
+		else if (rc == RC_INTERNAL) /* nothing was added to c.tx; it will not be another next time */
+			rc = issue_refused(&c, &order, "its certificate is not the one that was claimed");
 	} else if (rc == RC_OK && issue_may_pass(issued) && order.record.expires_at > c.now) {
 		LOG_WARN("issuer_unavailable", F_ID("order", order.record.id),
 			 F_TEXT("cause", why && why->detail[0] ? why->detail : rc_text(issued)));
 		run_retry(run, &c, issue_gap_ms(run), str_of(why ? why->detail : rc_text(issued)));
 		return;
 	} else if (rc == RC_OK) {
-		(void)fault_set(&f, RC_DENIED, PROBLEM_SERVER_INTERNAL, "the issuer refused: %s",
-				why && why->detail[0] ? why->detail : rc_text(issued));
-		LOG_ERROR("issue_refused", F_ID("order", order.record.id), F_TEXT("cause", f.detail));
-		rc = order_failed(&c, &order, &f);
+		rc = issue_refused(&c, &order, why && why->detail[0] ? why->detail : rc_text(issued));
 	}
 	run_finish(run, &c, rc);
 }
