@@ -15,7 +15,7 @@
 #define SCRIPTS_MAX 32
 #define ANSWERS_MAX 16
 #define ATTEMPTS_MAX 4096
-#define CLAIMS_MAX 4096
+#define CLAIMS_MAX 32768
 
 static unsigned activity;
 
