@@ -72,6 +72,8 @@ static const struct store_index order_indexes[] = {
 		.columns = { ORDER_COL_ACCOUNT }, .count = 1 },
 	[ORDERS_BY_EXPIRES] = { .name = "orders_by_expires",
 		.columns = { ORDER_COL_EXPIRES_AT }, .count = 1 },
+	[ORDERS_BY_SERIAL] = { .name = "orders_by_serial",
+		.columns = { ORDER_COL_SERIAL }, .count = 1, .partial = true },
 };
 const struct store_table ORDERS = {
 	.name = "orders",
@@ -133,17 +135,20 @@ static const struct store_column cert_columns[] = {
 	[CERT_COL_REVOKED_AT] = COLUMN(cert_record, revoked_at),
 	[CERT_COL_REVOKED_REASON] = COLUMN(cert_record, revoked_reason),
 	[CERT_COL_REVOKED_BY] = COLUMN(cert_record, revoked_by),
-};
-static const struct store_index cert_indexes[] = {
 	[CERT_COL_REPLACED_BY] = COLUMN(cert_record, replaced_by),
 	[CERT_COL_RENEW_FROM] = COLUMN(cert_record, renew_from),
 	[CERT_COL_RENEW_UNTIL] = COLUMN(cert_record, renew_until),
+};
+static const struct store_index cert_indexes[] = {
 	[CERTS_BY_ACCOUNT] = { .name = "certs_by_account",
 		.columns = { CERT_COL_ACCOUNT }, .count = 1 },
 	[CERTS_BY_NOT_AFTER] = { .name = "certs_by_not_after",
 		.columns = { CERT_COL_NOT_AFTER }, .count = 1 },
+	/* All that a revocation list says, so that making one touches no row. */
 	[CERTS_BY_REVOKED] = { .name = "certs_by_revoked",
-		.columns = { CERT_COL_REVOKED_AT }, .count = 1, .partial = true },
+		.columns = { CERT_COL_REVOKED_AT, CERT_COL_AUTHORITY, CERT_COL_REVOKED_REASON,
+			     CERT_COL_NOT_AFTER },
+		.count = 4, .partial = true },
 	[CERTS_BY_KEY] = { .name = "certs_by_key",
 		.columns = { CERT_COL_SPKI_HASH }, .count = 1 },
 };
@@ -195,6 +200,44 @@ const struct store_table METAS = {
 	.version_column = META_COL_VERSION,
 };
 
+static const struct store_column crl_columns[] = {
+	[CRL_COL_NAME] = COLUMN(crl_record, name),
+	[CRL_COL_VERSION] = COLUMN(crl_record, version),
+	[CRL_COL_NUMBER] = COLUMN(crl_record, number),
+	[CRL_COL_THIS_UPDATE] = COLUMN(crl_record, this_update),
+	[CRL_COL_NEXT_UPDATE] = COLUMN(crl_record, next_update),
+	[CRL_COL_DER] = COLUMN(crl_record, der),
+};
+const struct store_table CRLS = {
+	.name = "crls",
+	.record_size = sizeof(struct crl_record),
+	.columns = crl_columns,
+	.column_count = COUNT_OF(crl_columns),
+	.version_column = CRL_COL_VERSION,
+};
+
+static const struct store_column eab_columns[] = {
+	[EAB_COL_KID] = COLUMN(eab_record, kid),
+	[EAB_COL_VERSION] = COLUMN(eab_record, version),
+	[EAB_COL_NAME] = COLUMN(eab_record, name),
+	[EAB_COL_SEALED] = COLUMN(eab_record, sealed),
+	[EAB_COL_USES] = COLUMN(eab_record, uses),
+	[EAB_COL_USED] = COLUMN(eab_record, used),
+	[EAB_COL_ZONES] = COLUMN(eab_record, zones),
+	[EAB_COL_PROFILES] = COLUMN(eab_record, profiles),
+	[EAB_COL_CREATED_AT] = COLUMN(eab_record, created_at),
+	[EAB_COL_CREATED_BY] = COLUMN(eab_record, created_by),
+	[EAB_COL_EXPIRES_AT] = COLUMN(eab_record, expires_at),
+	[EAB_COL_REVOKED_AT] = COLUMN(eab_record, revoked_at),
+};
+const struct store_table EABS = {
+	.name = "eabs",
+	.record_size = sizeof(struct eab_record),
+	.columns = eab_columns,
+	.column_count = COUNT_OF(eab_columns),
+	.version_column = EAB_COL_VERSION,
+};
+
 static const struct store_column audit_columns[] = {
 	[AUDIT_COL_ID] = COLUMN(audit_record, id),
 	[AUDIT_COL_VERSION] = COLUMN(audit_record, version),
@@ -213,5 +256,5 @@ const struct store_table AUDITS = {
 };
 
 const struct store_table *const STORE_TABLES[] = {
-	&ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &AUDITS, NULL,
+	&ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &CRLS, &AUDITS, &EABS, NULL,
 };

@@ -66,7 +66,8 @@ enum {
 	ORDER_COL_TRACE,
 };
 extern const struct store_table ORDERS;
-enum { ORDERS_BY_ACCOUNT /* account */, ORDERS_BY_EXPIRES };
+enum { ORDERS_BY_ACCOUNT /* account */, ORDERS_BY_EXPIRES,
+       ORDERS_BY_SERIAL /* serial, partial */ };
 
 enum authz_status { AUTHZ_PENDING = 1, AUTHZ_VALID, AUTHZ_INVALID, AUTHZ_DEACTIVATED, AUTHZ_REVOKED };
 /* Challenge types as bits, so that one row says which are offered. */
@@ -118,18 +119,18 @@ struct cert_record {
 	int64_t revoked_at;
 	int64_t revoked_reason; /* RFC 5280 §5.3.1 */
 	struct str revoked_by;  /* "account ID", "certificate key", "operator NAME" */
-};
 	struct id replaced_by;  /* order that replaces it (RFC 9773 §5); zero: none */
 	int64_t renew_from, renew_until; /* the operator's window (RFC 9773 §4.2); 0: by lifetime */
+};
 enum {
 	CERT_COL_SERIAL, CERT_COL_VERSION, CERT_COL_AUTHORITY, CERT_COL_ACCOUNT, CERT_COL_ORDER,
 	CERT_COL_PROFILE, CERT_COL_NAMES, CERT_COL_DER, CERT_COL_SPKI_HASH, CERT_COL_NOT_BEFORE,
 	CERT_COL_NOT_AFTER, CERT_COL_ISSUED_AT, CERT_COL_STATUS, CERT_COL_REVOKED_AT,
 	CERT_COL_REVOKED_REASON, CERT_COL_REVOKED_BY,
-};
 	CERT_COL_REPLACED_BY, CERT_COL_RENEW_FROM, CERT_COL_RENEW_UNTIL,
+};
 extern const struct store_table CERTS;
-enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, partial */,
+enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, authority, revoked_reason, not_after; partial */,
        CERTS_BY_KEY /* spki_hash */ };
 
 enum job_kind { JOB_VALIDATE = 1, JOB_ISSUE, JOB_SWEEP };
@@ -164,6 +165,41 @@ enum {
 	META_COL_KEY, META_COL_VERSION, META_COL_VALUE,
 };
 extern const struct store_table METAS;
+
+/* The newest revocation list of an authority, or of one of its shards (core/revocation.h). */
+struct crl_record {
+	struct str name; /* primary: "lab", or "lab-3" for its third shard */
+	int64_t version;
+	int64_t number;  /* RFC 5280 §5.2.3 */
+	int64_t this_update, next_update;
+	struct bytes der; /* absent while the first one is made, and for one that is too large to keep */
+};
+enum {
+	CRL_COL_NAME, CRL_COL_VERSION, CRL_COL_NUMBER, CRL_COL_THIS_UPDATE, CRL_COL_NEXT_UPDATE,
+	CRL_COL_DER,
+};
+extern const struct store_table CRLS;
+
+/* External account binding keys that the operator made (RFC 8555 §7.3.4, core/eab.h). */
+struct eab_record {
+	struct str kid; /* primary; begins with the time */
+	int64_t version;
+	struct str name;      /* for people */
+	struct bytes sealed;  /* the HMAC key (crypto/seal.h), about kid */
+	int64_t uses, used;   /* accounts it may make, 0: any number; and has made */
+	struct str zones;     /* patterns of names its accounts may order, one a line; absent: all */
+	struct str profiles;  /* likewise */
+	int64_t created_at;
+	struct str created_by;
+	int64_t expires_at;   /* 0: never; for registering, not for the accounts made before */
+	int64_t revoked_at;   /* 0: not revoked */
+};
+enum {
+	EAB_COL_KID, EAB_COL_VERSION, EAB_COL_NAME, EAB_COL_SEALED, EAB_COL_USES, EAB_COL_USED,
+	EAB_COL_ZONES, EAB_COL_PROFILES, EAB_COL_CREATED_AT, EAB_COL_CREATED_BY, EAB_COL_EXPIRES_AT,
+	EAB_COL_REVOKED_AT,
+};
+extern const struct store_table EABS;
 
 /* Audit trail (hash chain: issue of its own): append only, written in the transaction of the act. */
 struct audit_record {

@@ -142,6 +142,9 @@ struct store_query {
 	const void *after;    /* if set: a record; only rows behind it in index order, then primary key */
 	bool descending;
 	size_t limit; /* at most this many, >= 1 */
+	/* STORE_COLUMNS() that are wanted, the others come out 0 or absent; 0: all. A query that wants
+	 * only columns of its index and the primary key never touches the rows. */
+	uint32_t columns;
 };
 /* out_records: address of a pointer to the record struct; it gets an array of out_count records in
  * the arena (NULL when there are none). RC_OK also when there are none. RC_INVALID: bounds without

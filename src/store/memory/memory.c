@@ -487,11 +487,13 @@ static enum rc collect(struct memory_read *r, const struct store_query *q, struc
 		if (row->born > at || row->died <= at)
 			continue;
 		if (out) {
-			size = table_copy_size(q->table, row->record, table_all_columns(q->table));
+			uint32_t columns = q->columns ? q->columns : table_all_columns(q->table);
+
+			size = table_copy_size(q->table, row->record, columns);
 			copy = arena_alloc(a, size);
 			if (!copy)
 				return RC_NOMEM;
-			table_copy(q->table, row->record, table_all_columns(q->table), copy);
+			table_copy(q->table, row->record, columns, copy);
 			memcpy(out + count * q->table->record_size, copy, q->table->record_size);
 		}
 		count++;

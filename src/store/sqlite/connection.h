@@ -36,7 +36,7 @@ struct statement_shape {
 	int8_t index;        /* STORE_PRIMARY or a number */
 	uint8_t key_columns; /* of the index, that must be equal */
 	uint8_t flags;       /* LIST_* */
-	uint32_t columns;    /* STATEMENT_UPDATE */
+	uint32_t columns;    /* STATEMENT_UPDATE; STATEMENT_LIST: 0 is all */
 };
 
 void statement_sql(struct buf *sql, const struct store_table *t, struct statement_shape shape);
@@ -97,8 +97,8 @@ enum rc connection_rc(const struct connection *c, int sqlite_rc);
 /* Binds as parameter n; the octets must live until the statement is reset. */
 int row_bind(sqlite3_stmt *stmt, int n, const struct store_table *t, const void *record,
 	     unsigned column) MUST_USE;
-/* Fills the record from the current row, whose columns are all of the table in order. */
-enum rc row_read(sqlite3_stmt *stmt, const struct store_table *t, struct arena *a,
+/* Fills the record from the current row, whose columns are those of the set (0: all) in order. */
+enum rc row_read(sqlite3_stmt *stmt, const struct store_table *t, uint32_t columns, struct arena *a,
 		 void *out_record) MUST_USE;
 
 #endif

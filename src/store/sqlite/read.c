@@ -128,7 +128,7 @@ enum rc sqlite_get(struct store_read *base, const struct store_table *t, int ind
 	if (step == SQLITE_OK)
 		step = sqlite3_step(stmt);
 	if (step == SQLITE_ROW)
-		rc = row_read(stmt, t, a, out_record);
+		rc = row_read(stmt, t, 0, a, out_record);
 	else if (step == SQLITE_DONE)
 		rc = RC_NOTFOUND;
 	else
@@ -232,7 +232,8 @@ enum rc sqlite_list(struct store_read *base, const struct store_query *q, struct
 	if (!plan.is_empty && !key_finds_nothing(q->table, ix, q->key, q->key_columns)) {
 		stmt = connection_statement(&r->c, q->table, (struct statement_shape){
 			.kind = STATEMENT_LIST, .index = (int8_t)q->index,
-			.key_columns = (uint8_t)q->key_columns, .flags = plan.flags });
+			.key_columns = (uint8_t)q->key_columns, .flags = plan.flags,
+			.columns = q->columns });
 		if (!stmt)
 			return read_failed(r, SQLITE_OK);
 		step = bind_list(stmt, q, &plan, ix);
@@ -243,7 +244,7 @@ enum rc sqlite_list(struct store_read *base, const struct store_query *q, struct
 			if (step != SQLITE_ROW)
 				break;
 			record = records_add(&records, q, a);
-			rc = record ? row_read(stmt, q->table, a, record) : RC_NOMEM;
+			rc = record ? row_read(stmt, q->table, q->columns, a, record) : RC_NOMEM;
 			if (rc != RC_OK)
 				break;
 		}

@@ -41,27 +41,34 @@ static enum rc copy_octets(sqlite3_stmt *stmt, int n, struct arena *a, struct st
 	return RC_OK;
 }
 
-enum rc row_read(sqlite3_stmt *stmt, const struct store_table *t, struct arena *a, void *out_record)
+enum rc row_read(sqlite3_stmt *stmt, const struct store_table *t, uint32_t columns, struct arena *a,
+		 void *out_record)
 {
+	int n = 0;
+
 	memset(out_record, 0, t->record_size);
 	for (unsigned i = 0; i < t->column_count; i++) {
 		struct store_value v = { .type = t->columns[i].type };
+		int at = n;
 		enum rc rc;
 
+		if (columns && !(columns >> i & 1))
+			continue;
+		n++;
 		switch (v.type) {
 		case STORE_INT:
-			v.i = sqlite3_column_int64(stmt, (int)i);
+			v.i = sqlite3_column_int64(stmt, at);
 			break;
 		case STORE_ID:
-			v.p = sqlite3_column_blob(stmt, (int)i);
-			if (!v.p || sqlite3_column_bytes(stmt, (int)i) != ID_LEN)
+			v.p = sqlite3_column_blob(stmt, at);
+			if (!v.p || sqlite3_column_bytes(stmt, at) != ID_LEN)
 				return RC_IO; /* not written by us: the file is damaged */
 			break;
 		case STORE_TEXT:
 		case STORE_BLOB:
-			if (sqlite3_column_type(stmt, (int)i) == SQLITE_NULL)
+			if (sqlite3_column_type(stmt, at) == SQLITE_NULL)
 				continue;
-			rc = copy_octets(stmt, (int)i, a, &v);
+			rc = copy_octets(stmt, at, a, &v);
 			if (rc != RC_OK)
 				return rc;
 			break;

@@ -11,11 +11,17 @@ static void add_name(struct buf *sql, const char *name)
 	buf_addf(sql, "\"%s\"", name);
 }
 
-static void add_columns(struct buf *sql, const struct store_table *t)
+/* Those of the set, 0: all. */
+static void add_columns(struct buf *sql, const struct store_table *t, uint32_t columns)
 {
+	bool first = true;
+
 	for (unsigned i = 0; i < t->column_count; i++) {
-		buf_add_text(sql, i ? ", " : "");
+		if (columns && !(columns >> i & 1))
+			continue;
+		buf_add_text(sql, first ? "" : ", ");
 		add_name(sql, t->columns[i].name);
+		first = false;
 	}
 }
 
@@ -98,7 +104,7 @@ static void add_insert(struct buf *sql, const struct store_table *t)
 	buf_add_text(sql, "INSERT INTO ");
 	add_name(sql, t->name);
 	buf_add_text(sql, " (");
-	add_columns(sql, t);
+	add_columns(sql, t, 0);
 	buf_add_text(sql, ") VALUES (");
 	for (unsigned i = 0; i < t->column_count; i++)
 		buf_addf(sql, "%s?%u", i ? ", " : "", i + 1);
@@ -139,12 +145,12 @@ void statement_sql(struct buf *sql, const struct store_table *t, struct statemen
 	switch ((enum statement_kind)shape.kind) {
 	case STATEMENT_GET:
 		buf_add_text(sql, "SELECT ");
-		add_columns(sql, t);
+		add_columns(sql, t, 0);
 		add_source(sql, t, shape);
 		break;
 	case STATEMENT_LIST:
 		buf_add_text(sql, "SELECT ");
-		add_columns(sql, t);
+		add_columns(sql, t, shape.columns);
 		add_list(sql, t, shape);
 		break;
 	case STATEMENT_COUNT:
