@@ -261,6 +261,7 @@ static enum rc send_once(struct client *c, struct arena *a, const struct client_
 		.url = r->url,
 		.content_type = STR("application/jose+json"), /* RFC 8555 §6.2 */
 		.accept = r->accept.p ? r->accept : STR("application/json, application/problem+json"),
+		.language = STR("en"), /* RFC 8555 §6.1: of error messages */
 		.max_body = r->max_body ? r->max_body : CLIENT_BODY_MAX,
 	};
 	enum rc rc = RC_OK;

@@ -93,7 +93,6 @@ static CURLcode set_session(CURL *curl, const struct web *w)
 	if (w->root_file) { /* these roots and no others */
 		SET(CURLOPT_CAINFO, w->root_file);
 		SET(CURLOPT_CAPATH, NULL);
-		SET(CURLOPT_PROXY_CAPATH, NULL);
 	}
 	return code;
 }
@@ -201,7 +200,8 @@ static enum rc not_trusted(struct web *w, const char *url, struct fault *f)
 				 "the certificate of %s (issued by %s) is not valid now: %s. Check this machine's clock, then the server's certificate",
 				 url, issuer[0] ? issuer : "an unknown CA", w->error);
 	return fault_set(f, RC_DENIED, PROBLEM_TLS,
-			 "the certificate of %s is not trusted: %s. It says it was issued by \"%s\"; the root of that CA is missing %s%s. "
+			 "the certificate of %s is not trusted: %s. It says it was issued by \"%s\"; "
+			 "the root of that CA is missing %s%s. "
 			 "Get the root (Assay serves it at /root.pem), compare its fingerprint with the operator's, then give it with --root FILE, "
 			 "or copy it to /usr/local/share/ca-certificates/NAME.crt and run update-ca-certificates",
 			 url, w->error, issuer[0] ? issuer : "an unknown CA",
@@ -344,6 +344,8 @@ enum rc web_call(struct web *w, struct arena *a, const struct web_request *r, st
 	/* "Expect:" keeps libcurl from waiting for a "100 Continue". */
 	ok = add_header(&headers, "Expect", (struct str){ 0 }) &&
 	     add_header(&headers, "Accept", r->accept.p ? r->accept : STR("*/*"));
+	if (ok && r->language.p)
+		ok = add_header(&headers, "Accept-Language", r->language);
 	if (ok && r->method == HTTP_POST)
 		ok = add_header(&headers, "Content-Type", r->content_type);
 	if (ok && set_request(w, r, url, headers, &got) == CURLE_OK)

@@ -29,6 +29,7 @@ struct web_request {
 	struct str content_type;   /* of body */
 	struct str body;           /* POST only */
 	struct str accept;         /* absent: any */
+	struct str language;       /* Accept-Language; absent: none */
 	size_t max_body;           /* of the answer */
 };
 struct web_response {

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -380,6 +382,36 @@ static void test_web__an_unknown_root_is_told_with_its_remedy(void **state)
 	stop(&other);
 }
 
+static void test_web__one_connection_serves_a_whole_order(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_int_equal(all(&run, PROCESSING_A_WHILE), RC_OK);
+	assert_true(run.acme.requests > 10);
+	assert_int_equal(kit_connections(&run.acme.server), 1);
+	stop(&run);
+}
+
+static void test_web__roots_that_are_none(void **state)
+{
+	char path[] = "/tmp/test_client.XXXXXX";
+	struct client_options o = { .user_agent = STR("test"), .root_file = str_of(path) };
+	struct run run;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, "no PEM\n", 7), 7);
+	close(fd);
+	start(&run, GOOD);
+	o.directory_url = str_of(run.acme.directory);
+	assert_int_equal(client_new(&o, &run.client, &run.fault), RC_INVALID);
+	assert_non_null(strstr(run.fault.detail, path));
+	assert_int_equal(run.acme.requests, 0);
+	stop(&run);
+	unlink(path);
+}
+
 static void test_web__another_name_and_nobody_there(void **state)
 {
 	struct client_options o = { .user_agent = STR("test") };
@@ -414,6 +446,8 @@ int main(void)
 		cmocka_unit_test(test_key_change__goes_on_with_the_new_key),
 		cmocka_unit_test(test_set_account__only_of_this_server),
 		cmocka_unit_test(test_web__an_unknown_root_is_told_with_its_remedy),
+		cmocka_unit_test(test_web__one_connection_serves_a_whole_order),
+		cmocka_unit_test(test_web__roots_that_are_none),
 		cmocka_unit_test(test_web__another_name_and_nobody_there),
 	};
 
