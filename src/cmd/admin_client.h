@@ -95,6 +95,7 @@ int verb_status(int argc, char **argv);
 int verb_account(int argc, char **argv);
 int verb_order(int argc, char **argv);
 int verb_cert(int argc, char **argv);
+int verb_eab(int argc, char **argv);
 int verb_authority(int argc, char **argv);
 int verb_directory(int argc, char **argv);
 int verb_job(int argc, char **argv);

@@ -16,6 +16,7 @@ static const struct verb verbs[] = {
 	{ "account", verb_account, "ACME accounts: list, show, deactivate" },
 	{ "order", verb_order, "orders: list, show, why" },
 	{ "cert", verb_cert, "certificates: list, show, issue, revoke, renew-early" },
+	{ "eab", verb_eab, "external account binding keys: add, list, show, revoke" },
 	{ "authority", verb_authority, "certificate authorities: list, show" },
 	{ "directory", verb_directory, "ACME directories: list, show" },
 	{ "job", verb_job, "work under way: list" },

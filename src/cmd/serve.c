@@ -30,6 +30,7 @@
 #include "cmd/notify.h"
 #include "cmd/options.h"
 #include "cmd/ready.h"
+#include "core/eab.h"
 #include "core/health.h"
 #include "core/jobs.h"
 #include "core/nonce.h"
@@ -460,6 +461,8 @@ static int run_server(struct server *s)
 		return fail("signer", &f, rc);
 	if ((rc = open_store(s, &f)) != RC_OK)
 		return fail("store", &f, rc);
+	if ((rc = eab_service_key(s->service.config->raw.store, &s->service.seal_key, &f)) != RC_OK)
+		return fail("service key", &f, rc);
 	if ((rc = make_service(s)) != RC_OK)
 		return fail("service", NULL, rc);
 	if ((rc = tls_server_new(&tls, &s->tls, &f)) != RC_OK)
@@ -503,6 +506,7 @@ static void stop_server(struct server *s)
 	watch_free(s->service.watch);
 	account_cache_free(s->service.accounts);
 	nonces_free(s->service.nonces);
+	secret_free(s->service.seal_key);
 	loop_timer_free(s->drain_timer);
 	loop_free(s->loop);
 	config_unref(s->service.config);

@@ -106,7 +106,7 @@ void account_cache_drop(struct account_cache *c, struct id id)
 
 static enum rc account_from_record(const struct account_record *r, struct account **out)
 {
-	struct account *a = calloc(1, sizeof(*a) + r->directory.len + 1);
+	struct account *a = calloc(1, sizeof(*a) + r->directory.len + r->eab_kid.len + 1);
 	enum rc rc;
 
 	if (!a)
@@ -122,6 +122,10 @@ static enum rc account_from_record(const struct account_record *r, struct accoun
 	a->status = r->status;
 	memcpy(a + 1, r->directory.p, r->directory.len);
 	a->directory = (struct str){ (const char *)(a + 1), r->directory.len };
+	if (r->eab_kid.p) {
+		memcpy((char *)(a + 1) + r->directory.len, r->eab_kid.p, r->eab_kid.len);
+		a->eab_kid = (struct str){ (const char *)(a + 1) + r->directory.len, r->eab_kid.len };
+	}
 	jwk_thumbprint(a->key, a->thumbprint);
 	*out = a;
 	return RC_OK;

@@ -11,7 +11,7 @@ struct account {
 	struct id id;
 	int64_t version;
 	int64_t status;
-	struct str directory; /* in the same block */
+	struct str directory, eab_kid; /* in the same block; eab_kid absent: none */
 	struct pubkey *key;
 	char thumbprint[44];
 };

@@ -538,24 +538,33 @@ static bool build_prefixes(struct builder *b, const struct setting_strs *list, c
 	return true;
 }
 
-static bool build_pattern(struct builder *b, struct str text, unsigned line, struct zone_pattern *p)
+enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern *out, struct fault *f)
 {
+	struct zone_pattern p = { 0 };
 	struct identifier id;
-	AUTO(fault) struct fault f = { 0 };
+	enum rc rc;
 
 	if (str_is(text, "*")) {
-		p->any = true;
-		return true;
+		p.any = true;
+	} else if (prefix_parse(text, &p.net, NULL) != RC_OK) {
+		rc = identifier_parse(a, STR("dns"), text, &id, f);
+		if (rc != RC_OK)
+			return rc;
+		p.below = id.wildcard;
+		p.dns = id.value;
 	}
-	if (prefix_parse(text, &p->net, NULL) == RC_OK)
+	*out = p;
+	return RC_OK;
+}
+
+static bool build_pattern(struct builder *b, struct str text, unsigned line, struct zone_pattern *p)
+{
+	AUTO(fault) struct fault f = { 0 };
+
+	if (zone_pattern_parse(b->a, text, p, &f) == RC_OK)
 		return true;
-	if (identifier_parse(b->a, STR("dns"), text, &id, &f) != RC_OK) {
-		bad(b, line, "names", f.detail);
-		return false;
-	}
-	p->below = id.wildcard;
-	p->dns = id.value;
-	return true;
+	bad(b, line, "names", f.detail);
+	return false;
 }
 
 static struct str join(struct arena *a, const struct setting_strs *list)
@@ -724,7 +733,7 @@ const struct profile *config_profile(const struct config *c, struct str name)
 
 /* How well a pattern fits, more is more specific; 0: not at all. An exact name beats every
  * subtree, a longer subtree or prefix a shorter one, and "*" loses to all. */
-static unsigned pattern_fit(const struct zone_pattern *p, const struct identifier *id)
+unsigned zone_pattern_fit(const struct zone_pattern *p, const struct identifier *id)
 {
 	if (p->any)
 		return 1;
@@ -753,7 +762,7 @@ const struct zone *config_zone(const struct config *c, const struct identifier *
 
 	for (size_t i = 0; i < c->zone_count; i++) {
 		for (size_t k = 0; k < c->zones[i].pattern_count; k++) {
-			unsigned fit = pattern_fit(&c->zones[i].patterns[k], id);
+			unsigned fit = zone_pattern_fit(&c->zones[i].patterns[k], id);
 
 			if (fit > best_fit) {
 				best = &c->zones[i];

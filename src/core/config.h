@@ -157,6 +157,10 @@ void config_manual(struct buf *out);
 const struct directory *config_directory(const struct config *c, struct str name);
 const struct authority *config_authority(const struct config *c, struct str name);
 const struct profile *config_profile(const struct config *c, struct str name);
+/* "nas.lan", "*.lab.internal", "10.0.0.0/8", "*"; the text must outlive *out. */
+enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern *out, struct fault *f) MUST_USE;
+/* How well it fits, more is more specific; 0: not at all. */
+unsigned zone_pattern_fit(const struct zone_pattern *p, const struct identifier *id);
 /* NULL: no zone covers it. */
 const struct zone *config_zone(const struct config *c, const struct identifier *id);
 

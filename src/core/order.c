@@ -30,6 +30,7 @@
 #include "base/limits.h"
 #include "core/ari.h"
 #include "core/cert.h"
+#include "core/eab.h"
 #include "core/jobs.h"
 #include "crypto/digest.h"
 
@@ -49,20 +50,20 @@ const char *order_state_name(enum order_state s)
 
 /* --- newOrder --- */
 
-/* The profile the client named, or the directory's first (draft-ietf-acme-profiles §4). */
-static enum rc choose_profile(const struct directory *d, struct str wanted, const struct profile **out,
-			      struct fault *f)
+/* The profile the client named, or the directory's first that the account may have
+ * (draft-ietf-acme-profiles §4). */
+static enum rc choose_profile(const struct directory *d, struct str wanted, const struct eab_scope *scope,
+			      const struct profile **out, struct fault *f)
 {
-	if (!wanted.p) {
-		*out = d->profiles[0];
-		return RC_OK;
-	}
 	for (size_t i = 0; i < d->profile_count; i++) {
-		if (str_eq(d->profiles[i]->name, wanted)) {
+		if ((!wanted.p && eab_allows_profile(scope, d->profiles[i]->name)) ||
+		    (wanted.p && str_eq(d->profiles[i]->name, wanted))) {
 			*out = d->profiles[i];
-			return RC_OK;
+			return eab_check_profile(scope, d->profiles[i]->name, f);
 		}
 	}
+	if (!wanted.p)
+		return eab_check_profile(scope, d->profiles[0]->name, f);
 	return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE,
 			 "policy: this directory has no profile \"%.*s\"; the directory's meta lists those it has",
 			 STR_ARG(wanted));
@@ -131,6 +132,7 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 		     const struct acme_new_order *body, struct order *out, struct fault *f)
 {
 	const struct profile *profile;
+	struct eab_scope scope;
 	struct order_record r = { .id = id_new() };
 	struct cert_record replaced;
 	uint8_t hash[32];
@@ -138,7 +140,11 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	bool all_valid;
 	enum rc rc;
 
-	rc = choose_profile(d, body->profile, &profile, f);
+	rc = eab_scope_of(c, account->eab_kid, &scope, f);
+	if (rc == RC_OK)
+		rc = eab_check_names(&scope, body->identifiers, body->identifier_count, f);
+	if (rc == RC_OK)
+		rc = choose_profile(d, body->profile, &scope, &profile, f);
 	if (rc == RC_OK)
 		rc = check_dates(body, profile, c->now, f);
 	if (rc == RC_OK && body->replaces.p)

@@ -29,8 +29,9 @@ static void fetch_all(void)
 	algs.sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
 	algs.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	algs.aes128_ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
+	algs.aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	if (!algs.sha1 || !algs.sha256 || !algs.sha384 || !algs.sha512 || !algs.hmac ||
-	    !algs.aes128_ecb || pthread_key_create(&md_ctx_key, free_md_ctx) != 0) {
+	    !algs.aes128_ecb || !algs.aes256_gcm || pthread_key_create(&md_ctx_key, free_md_ctx) != 0) {
 		fprintf(stderr, "assay: libcrypto does not offer its default algorithms\n");
 		abort();
 	}

@@ -12,7 +12,7 @@
 struct evp {
 	EVP_MD *sha1, *sha256, *sha384, *sha512;
 	EVP_MAC *hmac;
-	EVP_CIPHER *aes128_ecb;
+	EVP_CIPHER *aes128_ecb, *aes256_gcm;
 };
 
 /* Fetched at the first call, from any thread; aborts when libcrypto lacks what it must have. */
