@@ -63,6 +63,19 @@ static void check_tbs(struct arena *a, const struct cert_info *c)
 	fault_done(&f);
 }
 
+/* RFC 8737 §3: what is taken for a digest is 32 octets of the certificate, of an extension that the
+ * general reader does not know. */
+static void check_acme_identifier(const struct cert_info *c)
+{
+	struct cert_acme_identifier said;
+
+	if (cert_acme_identifier(c, &said, NULL) != RC_OK)
+		abort();
+	if (said.digest.p && (!said.present || said.digest.len != 32 || said.digest.p < c->tbs.p ||
+			      said.digest.p + 32 > c->tbs.p + c->tbs.len || !(c->extensions & EXT_UNKNOWN)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cert_info info;
@@ -73,6 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)!cert_check_issued(&info, &info, NULL);
 		check_tbs(&arena, &info);
 	}
+	if (cert_parse(&arena, bytes_of(data, size), &info, NULL) == RC_OK)
+		check_acme_identifier(&info);
 	if (tbs_parse(&arena, bytes_of(data, size), &info, NULL) == RC_OK)
 		check_tbs(&arena, &info);
 	arena_done(&arena);

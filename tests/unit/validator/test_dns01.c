@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,6 +70,7 @@ static const struct stub_dns_row ROWS[] = {
 static struct {
 	struct loop *loop;
 	struct stub_dns *dns;
+	struct addr server;
 	struct resolver *resolver;
 	struct validator_env *validators;
 } env;
@@ -141,12 +144,11 @@ static void make_texts(void)
 
 static int setup(void **state)
 {
-	struct addr server;
-	struct resolver_options o = { .servers = &server, .server_count = 1, .timeout_ms = 2000 };
+	struct resolver_options o = { .servers = &env.server, .server_count = 1, .timeout_ms = 2000 };
 
 	(void)state;
 	make_texts();
-	env.dns = stub_dns_start(ROWS, &server);
+	env.dns = stub_dns_start(ROWS, &env.server);
 	return loop_new(&env.loop) || resolver_new(env.loop, &o, &env.resolver, NULL) ||
 	       validator_env_new(env.loop, &env.validators);
 }
@@ -308,6 +310,40 @@ static void test_dns01__failures_have_their_problem(void **state)
 	assert_true(seen.result.duration_ms >= 150 && seen.result.duration_ms < 2000);
 }
 
+/* A zone whose key is known and whose answers carry no signature: neither the record nor its absence
+ * is believed, and waiting does not help. */
+static void test_rfc4035_5_5__bogus_answers_are_refused(void **state)
+{
+	static const char ANCHOR[] = "test. IN DS 12345 13 2 "
+				     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";
+	static const char *const NAMES[] = { "right.test", "nothing.test" };
+	char path[] = "/tmp/assay-anchor-XXXXXX";
+	struct resolver_options o = { .servers = &env.server, .server_count = 1, .dnssec = true,
+				      .trust_anchor_file = path, .timeout_ms = 5000 };
+	int fd = mkstemp(path);
+	struct resolver *r;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, ANCHOR, sizeof(ANCHOR) - 1), sizeof(ANCHOR) - 1);
+	close(fd);
+	assert_int_equal(resolver_new(env.loop, &o, &r, NULL), RC_OK);
+	unlink(path);
+	for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
+		struct identifier id = { .value = str_of(NAMES[i]) };
+		struct validation_request q = request(&id);
+		struct seen seen;
+
+		q.policy.resolver = r;
+		run(&q, &seen);
+		assert_false(seen.result.valid);
+		assert_false(seen.result.transient);
+		assert_int_equal(seen.result.problem, PROBLEM_DNS);
+		assert_has(seen.result.detail, "RFC 4035 §5.5");
+	}
+	resolver_free(r);
+}
+
 /* A name that leaves no room for the label cannot be proven so, and the client is told. */
 static void test_rfc1035_2_3_4__name_too_long_for_the_label(void **state)
 {
@@ -369,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_rfc8555_8_4__near_misses_are_explained),
 		cmocka_unit_test(test_dns01__next_attempt_sees_the_new_record),
 		cmocka_unit_test(test_dns01__failures_have_their_problem),
+		cmocka_unit_test(test_rfc4035_5_5__bogus_answers_are_refused),
 		cmocka_unit_test(test_rfc1035_2_3_4__name_too_long_for_the_label),
 		cmocka_unit_test(test_dns01_start__what_can_never_be_proven),
 		cmocka_unit_test(test_dns01_cancel__no_call_afterwards),
