@@ -64,6 +64,7 @@ struct tbs_spec {
 	const struct name_subtree *permit;
 	size_t permit_count;
 	bool must_staple;
+	bool ocsp_nocheck; /* RFC 6960 §4.2.2.2.1, of an OCSP responder */
 };
 /* Builds the DER TBSCertificate. Subject key id is SHA-1 of the key bits (RFC 5280 §4.2.1.2 (1)). */
 enum rc tbs_build(struct arena *a, const struct tbs_spec *spec, struct bytes *out) MUST_USE;
@@ -137,5 +138,10 @@ struct tbs_limits {
  * wrong place, a subject CN that is not one of the SANs, lifetime, serial of less than 16 octets. */
 enum rc tbs_check(struct arena *a, struct bytes tbs, const struct tbs_limits *limits,
 		  struct cert_info *out, struct fault *f) MUST_USE;
+/* The same for a certificate of the authority's own OCSP responder (RFC 6960 §4.2.2.2): limits say
+ * its extensions and usages too; it has no names, but exactly the subject CN that is given here, no
+ * URLs, and OCSPSigning as its only purpose. */
+enum rc tbs_check_responder(struct arena *a, struct bytes tbs, const struct tbs_limits *limits,
+			    struct str cn, struct cert_info *out, struct fault *f) MUST_USE;
 
 #endif

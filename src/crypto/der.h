@@ -18,6 +18,7 @@ enum {
 	DER_OCTET_STRING = 0x04,
 	DER_NULL = 0x05,
 	DER_OID = 0x06,
+	DER_ENUMERATED = 0x0a,
 	DER_UTF8_STRING = 0x0c,
 	DER_PRINTABLE_STRING = 0x13,
 	DER_T61_STRING = 0x14,
@@ -105,6 +106,8 @@ void der_add_bit_octets(struct der_writer *w, struct bytes content);
 void der_add_named_bits(struct der_writer *w, unsigned bits);
 /* UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5). */
 void der_add_time(struct der_writer *w, int64_t at_s);
+/* GeneralizedTime whatever the year (RFC 6960 §4.2.2.1). */
+void der_add_generalized_time(struct der_writer *w, int64_t at_s);
 /* RC_NOMEM when something did not fit. */
 enum rc der_writer_done(const struct der_writer *w, struct bytes *out) MUST_USE;
 

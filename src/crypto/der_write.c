@@ -129,7 +129,7 @@ void der_add_named_bits(struct der_writer *w, unsigned bits)
 	der_add(w, DER_BIT_STRING, bytes_of(content, 1 + (count + 7) / 8));
 }
 
-void der_add_time(struct der_writer *w, int64_t at_s)
+static void add_time(struct der_writer *w, int64_t at_s, int utc_until)
 {
 	int64_t days = at_s / 86400, rest = at_s % 86400, era, doe, yoe, doy, mp;
 	int year, month, day, n;
@@ -152,13 +152,23 @@ void der_add_time(struct der_writer *w, int64_t at_s)
 	day = (int)(doy - (153 * mp + 2) / 5 + 1);
 	month = (int)(mp < 10 ? mp + 3 : mp - 9);
 	year = (int)(yoe + era * 400 + (month <= 2));
-	if (year < 2050)
+	if (year < utc_until)
 		n = snprintf(text, sizeof(text), "%02d", year % 100);
 	else
 		n = snprintf(text, sizeof(text), "%04d", year);
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "%02d%02d%02d%02d%02dZ", month, day,
 		      (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-	der_add(w, year < 2050 ? DER_UTC_TIME : DER_GENERALIZED_TIME, bytes_of(text, (size_t)n));
+	der_add(w, year < utc_until ? DER_UTC_TIME : DER_GENERALIZED_TIME, bytes_of(text, (size_t)n));
+}
+
+void der_add_time(struct der_writer *w, int64_t at_s)
+{
+	add_time(w, at_s, 2050);
+}
+
+void der_add_generalized_time(struct der_writer *w, int64_t at_s)
+{
+	add_time(w, at_s, 0);
 }
 
 enum rc der_writer_done(const struct der_writer *w, struct bytes *out)

@@ -243,6 +243,11 @@ static void add_extensions(struct der_writer *w, const struct tbs_spec *spec)
 		der_add_raw(w, bytes_of("\x30\x03\x02\x01\x05", 5));
 		ext_close(w, e);
 	}
+	if (spec->ocsp_nocheck) {
+		e = ext_open(w, ID_PKIX("\x30\x01\x05"), false);
+		der_add(w, DER_NULL, bytes_of("", 0));
+		ext_close(w, e);
+	}
 	der_close(w, seq);
 	der_close(w, tagged);
 }

@@ -288,10 +288,38 @@ static enum rc check_subject(const struct check *c)
 	return RC_OK;
 }
 
+static enum rc check_responder(const struct check *c, struct arena *a, struct str cn)
+{
+	const struct cert_info *info = c->info;
+	struct bytes subject;
+	enum rc rc = dn_build(a, (struct str){ 0 }, cn, &subject);
+
+	if (rc != RC_OK)
+		return rc;
+	if (!bytes_eq(info->subject_dn, subject))
+		return deny(c, "policy (RFC 6960 §4.2.2.2): the subject is not that of an OCSP responder");
+	if (info->san_count > 0 || info->ocsp_url.p || info->ca_issuers_url.p || info->crl_url.p)
+		return deny(c, "policy (RFC 6960 §4.2.2.2): an OCSP responder has neither names nor URLs");
+	if (info->ext_key_usage != EKU_OCSP_SIGNING)
+		return deny(c, "RFC 6960 §4.2.2.2: OCSPSigning must be the only purpose");
+	return RC_OK;
+}
+
+typedef enum rc (*check_fn)(const struct check *c);
+
+static enum rc run_checks(const struct check *c, const check_fn *checks, size_t count)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; rc == RC_OK && i < count; i++)
+		rc = checks[i](c);
+	return rc;
+}
+
 enum rc tbs_check(struct arena *a, struct bytes tbs, const struct tbs_limits *limits,
 		  struct cert_info *out, struct fault *f)
 {
-	static enum rc (*const checks[])(const struct check *c) = {
+	static const check_fn checks[] = {
 		check_identity, check_validity, check_extension_set, check_usage,
 		check_authority, check_names, check_subject, check_key,
 	};
@@ -300,8 +328,29 @@ enum rc tbs_check(struct arena *a, struct bytes tbs, const struct tbs_limits *li
 	enum rc rc;
 
 	rc = tbs_parse(a, tbs, &info, f);
-	for (size_t i = 0; rc == RC_OK && i < COUNT_OF(checks); i++)
-		rc = checks[i](&c);
+	if (rc == RC_OK)
+		rc = run_checks(&c, checks, COUNT_OF(checks));
+	if (rc == RC_OK && out)
+		*out = info;
+	return rc;
+}
+
+enum rc tbs_check_responder(struct arena *a, struct bytes tbs, const struct tbs_limits *limits,
+			    struct str cn, struct cert_info *out, struct fault *f)
+{
+	static const check_fn checks[] = {
+		check_identity, check_validity, check_extension_set, check_usage, check_authority,
+		check_key,
+	};
+	struct cert_info info;
+	const struct check c = { &info, limits, f };
+	enum rc rc;
+
+	rc = tbs_parse(a, tbs, &info, f);
+	if (rc == RC_OK)
+		rc = run_checks(&c, checks, COUNT_OF(checks));
+	if (rc == RC_OK)
+		rc = check_responder(&c, a, cn);
 	if (rc == RC_OK && out)
 		*out = info;
 	return rc;

@@ -3,6 +3,7 @@
  * The file is a header and then records, 64 octets each, with a CRC in their last four:
  *   claim      this serial is for the TBS with this SHA-256
  *   signature  one piece of the signature that claim number N got
+ *   list       the revocation list of this issuer with this number is the TBS with this SHA-256
  * Records are written in batches. The first record of a batch is a claim and says so.
  *
  * Order. Claims are handed to the kernel before anything is signed, so that they outlive this
@@ -39,22 +40,30 @@
 
 #define VERSION 1
 #define CHUNK 256 /* records read at once */
+#define JOURNAL_ISSUERS 128 /* whose lists are remembered */
 
-enum record_type { RECORD_CLAIM = 1, RECORD_SIGNATURE = 2 };
+enum record_type { RECORD_CLAIM = 1, RECORD_SIGNATURE = 2, RECORD_CRL = 3 };
 #define FIRST_OF_BATCH 0x80
 
 /* All numbers are big-endian. Layout: 0 type, 1 piece index, 2-3 signature length, 4-7 time, then
- * claim: 8-27 serial, 28-59 hash; signature: 8-11 claim, 12-59 piece; 60-63 CRC. */
+ * claim: 8-27 serial, 28-59 hash; signature: 8-11 claim, 12-59 piece; list: 8-19 tag, 20-27 number,
+ * 28-59 hash; 60-63 CRC. */
 struct record {
 	enum record_type type;
 	bool first_of_batch;
 	uint32_t time;
-	uint8_t serial[SERIAL_MAX];
+	uint8_t serial[SERIAL_MAX]; /* of a list: tag and number */
 	uint8_t hash[SHA256_LEN];
 	unsigned piece;
 	size_t sig_len;
 	uint32_t claim;
 	uint8_t sig[JOURNAL_PIECE];
+};
+
+/* The newest revocation list of an issuer. */
+struct newest_crl {
+	uint8_t id[SERIAL_MAX]; /* tag and number, as in its record */
+	uint32_t record;
 };
 
 struct journal {
@@ -64,6 +73,8 @@ struct journal {
 	uint32_t last_time; /* of the newest record */
 	uint32_t batch_claims;
 	unsigned recent;
+	struct newest_crl crls[JOURNAL_ISSUERS];
+	size_t crl_count;
 	struct serial_index index;
 	struct fault *f; /* while opening */
 	uint32_t crc_table[256];
@@ -127,7 +138,7 @@ static void record_encode(const struct journal *j, const struct record *r,
 	memset(raw, 0, JOURNAL_RECORD);
 	raw[0] = (uint8_t)(r->type | (r->first_of_batch ? FIRST_OF_BATCH : 0));
 	put_be(raw + 4, 4, r->time);
-	if (r->type == RECORD_CLAIM) {
+	if (r->type != RECORD_SIGNATURE) {
 		memcpy(raw + 8, r->serial, SERIAL_MAX);
 		memcpy(raw + 28, r->hash, SHA256_LEN);
 	} else {
@@ -151,7 +162,7 @@ static bool record_decode(const struct journal *j, const uint8_t raw[JOURNAL_REC
 		.piece = raw[1],
 		.sig_len = get_be(raw + 2, 2),
 	};
-	if (r->type == RECORD_CLAIM) {
+	if (r->type == RECORD_CLAIM || r->type == RECORD_CRL) {
 		memcpy(r->serial, raw + 8, SERIAL_MAX);
 		memcpy(r->hash, raw + 28, SHA256_LEN);
 		return r->piece == 0 && r->sig_len == 0;
@@ -434,10 +445,10 @@ static uint32_t next_time(const struct journal *j, int64_t now_s)
 	return now > j->last_time ? now : j->last_time;
 }
 
-enum rc journal_check_time(const struct journal *j, const uint8_t serial[SERIAL_MAX], int64_t now_s,
-			   struct fault *f)
+static enum rc check_time(const struct journal *j, uint64_t time, int64_t now_s, const char *what,
+			  struct fault *f)
 {
-	uint64_t now = next_time(j, now_s), time = serial_time(serial);
+	uint64_t now = next_time(j, now_s);
 
 	if (now - journal_time(now_s) > JOURNAL_CLOCK_BACK_S)
 		return fault_set(f, RC_UNAVAILABLE, PROBLEM_SERVER_INTERNAL,
@@ -446,12 +457,24 @@ enum rc journal_check_time(const struct journal *j, const uint8_t serial[SERIAL_
 				 (unsigned long long)(now - journal_time(now_s)));
 	if (time + JOURNAL_WINDOW_S < now)
 		return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL,
-				 "policy: the serial was made more than %d hours ago",
+				 "policy: the %s was made more than %d hours ago", what,
 				 JOURNAL_WINDOW_S / 3600);
 	if (time > now + JOURNAL_FUTURE_S)
 		return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL,
-				 "policy: the serial's time lies in the future");
+				 "policy: the %s's time lies in the future", what);
 	return RC_OK;
+}
+
+enum rc journal_check_time(const struct journal *j, const uint8_t serial[SERIAL_MAX], int64_t now_s,
+			   struct fault *f)
+{
+	return check_time(j, serial_time(serial), now_s, "serial", f);
+}
+
+enum rc journal_check_crl_time(const struct journal *j, uint64_t number, int64_t now_s,
+			       struct fault *f)
+{
+	return check_time(j, journal_time((int64_t)(number / 1000)), now_s, "CRL number", f);
 }
 
 /* --- writing --- */
@@ -483,29 +506,116 @@ static uint8_t *pending_end(struct journal *j)
 	return j->pending + (size_t)(j->count - j->written) * JOURNAL_RECORD;
 }
 
-enum rc journal_claim(struct journal *j, const uint8_t serial[SERIAL_MAX],
-		      const uint8_t tbs_hash[SHA256_LEN], int64_t now_s, uint32_t *out_record)
+static bool batch_is_full(const struct journal *j)
+{
+	return j->batch_claims == JOURNAL_BATCH || j->count >= UINT32_MAX - JOURNAL_BATCH_RECORDS;
+}
+
+/* Adds a claim of either kind to the batch. */
+static uint32_t add_claim(struct journal *j, enum record_type type, const uint8_t id[SERIAL_MAX],
+			  const uint8_t tbs_hash[SHA256_LEN], int64_t now_s)
 {
 	struct record r = {
-		.type = RECORD_CLAIM,
+		.type = type,
 		.first_of_batch = j->batch_claims == 0,
 		.time = next_time(j, now_s),
 	};
-	enum rc rc;
 
-	if (j->batch_claims == JOURNAL_BATCH || j->count >= UINT32_MAX - JOURNAL_BATCH_RECORDS)
-		return RC_LIMIT;
-	rc = index_claim(j, serial, j->count);
-	if (rc != RC_OK)
-		return rc;
-	memcpy(r.serial, serial, SERIAL_MAX);
+	memcpy(r.serial, id, SERIAL_MAX);
 	memcpy(r.hash, tbs_hash, SHA256_LEN);
 	record_encode(j, &r, pending_end(j));
 	j->last_time = r.time;
 	j->batch_claims++;
-	*out_record = j->count++;
+	return j->count++;
+}
+
+enum rc journal_claim(struct journal *j, const uint8_t serial[SERIAL_MAX],
+		      const uint8_t tbs_hash[SHA256_LEN], int64_t now_s, uint32_t *out_record)
+{
+	enum rc rc;
+
+	if (batch_is_full(j))
+		return RC_LIMIT;
+	rc = index_claim(j, serial, j->count);
+	if (rc == RC_OK)
+		*out_record = add_claim(j, RECORD_CLAIM, serial, tbs_hash, now_s);
+	return rc;
+}
+
+/* --- revocation lists --- */
+
+static struct newest_crl *newest_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG])
+{
+	for (size_t i = 0; i < j->crl_count; i++)
+		if (memcmp(j->crls[i].id, tag, JOURNAL_TAG) == 0)
+			return &j->crls[i];
+	return NULL;
+}
+
+/* Numbers compare as their octets. */
+static int compare_numbers(const uint8_t a[SERIAL_MAX], const uint8_t b[SERIAL_MAX])
+{
+	return memcmp(a + JOURNAL_TAG, b + JOURNAL_TAG, SERIAL_MAX - JOURNAL_TAG);
+}
+
+/* A place for another issuer: when all are taken, that of the oldest list. A law has fewer issuers
+ * than there are places, so that one is of a former law and far outside the window. */
+static struct newest_crl *place_for_crl(struct journal *j)
+{
+	struct newest_crl *oldest = &j->crls[0];
+
+	if (j->crl_count < JOURNAL_ISSUERS)
+		return &j->crls[j->crl_count++];
+	for (size_t i = 1; i < JOURNAL_ISSUERS; i++)
+		if (compare_numbers(j->crls[i].id, oldest->id) < 0)
+			oldest = &j->crls[i];
+	return oldest;
+}
+
+/* Remembers a list unless a newer one of its issuer is known. */
+static void note_crl(struct journal *j, const uint8_t id[SERIAL_MAX], uint32_t record)
+{
+	struct newest_crl *c = newest_crl(j, id);
+
+	if (c && compare_numbers(id, c->id) < 0)
+		return;
+	if (!c)
+		c = place_for_crl(j);
+	memcpy(c->id, id, SERIAL_MAX);
+	c->record = record;
+}
+
+enum rc journal_find_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], struct journal_crl *out)
+{
+	const struct newest_crl *c = newest_crl(j, tag);
+	struct record r;
+	enum rc rc;
+
+	if (!c)
+		return RC_NOTFOUND;
+	rc = get_record(j, c->record, &r);
+	if (rc != RC_OK)
+		return rc;
+	out->number = (uint64_t)get_be(c->id + JOURNAL_TAG, 4) << 32 | get_be(c->id + JOURNAL_TAG + 4, 4);
+	return entry_of(j, c->record, &r, &out->entry);
+}
+
+enum rc journal_claim_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], uint64_t number,
+			  const uint8_t tbs_hash[SHA256_LEN], int64_t now_s, uint32_t *out_record)
+{
+	uint8_t id[SERIAL_MAX];
+
+	if (batch_is_full(j))
+		return RC_LIMIT;
+	memcpy(id, tag, JOURNAL_TAG);
+	put_be(id + JOURNAL_TAG, 4, (uint32_t)(number >> 32));
+	put_be(id + JOURNAL_TAG + 4, 4, (uint32_t)number);
+	note_crl(j, id, j->count);
+	*out_record = add_claim(j, RECORD_CRL, id, tbs_hash, now_s);
 	return RC_OK;
 }
+
+/* --- signatures and the end of a batch --- */
 
 enum rc journal_signature(struct journal *j, uint32_t claim, struct bytes sig)
 {
@@ -702,6 +812,10 @@ static enum rc load_record(struct journal *j, uint32_t number, const struct reco
 		return r->claim < number ? RC_OK : damaged(j, number);
 	if (r->time >= load->recent_since)
 		j->recent++;
+	if (r->type == RECORD_CRL) {
+		note_crl(j, r->serial, number);
+		return RC_OK;
+	}
 	if (serial_time(r->serial) < j->index.floor)
 		return RC_OK;
 	return index_claim(j, r->serial, number);

@@ -56,6 +56,24 @@ enum rc journal_check_time(const struct journal *j, const uint8_t serial[SERIAL_
 enum rc journal_claim(struct journal *j, const uint8_t serial[SERIAL_MAX],
 		      const uint8_t tbs_hash[SHA256_LEN], int64_t now_s, uint32_t *out_record) MUST_USE;
 enum rc journal_signature(struct journal *j, uint32_t claim, struct bytes sig) MUST_USE;
+/* Revocation lists. Of each issuer, known by a tag, the number of the newest one is remembered: a list
+ * is new when its number is higher. Numbers are milliseconds since 1970, and only those within the
+ * window of the clock are accepted; so it is enough to remember as far back as serials are, and a
+ * number older than that can never come again. */
+#define JOURNAL_TAG 12
+struct journal_crl {
+	uint64_t number;
+	struct journal_entry entry;
+};
+/* RC_OK; RC_NOTFOUND: none in the window. RC_IO, RC_INVALID as for journal_find(). */
+enum rc journal_find_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], struct journal_crl *out) MUST_USE;
+/* As journal_check_time(), for a number. */
+enum rc journal_check_crl_time(const struct journal *j, uint64_t number, int64_t now_s,
+			       struct fault *f) MUST_USE;
+/* The number must not be below that of journal_find_crl(). */
+enum rc journal_claim_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], uint64_t number,
+			  const uint8_t tbs_hash[SHA256_LEN], int64_t now_s, uint32_t *out_record) MUST_USE;
+
 /* Hands what was noted to the kernel, so that it survives the end of this process. */
 enum rc journal_write(struct journal *j) MUST_USE;
 /* Makes all of it durable and ends the batch. After an error of this or of journal_write() the

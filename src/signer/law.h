@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/fault.h"
+#include "signer/journal.h"
 #include "signer/keystore.h"
 #include "signer/signer_config.h"
 
@@ -14,7 +15,11 @@ struct law_authority {
 	struct signing_key *key;
 	struct cert_info issuing;
 	enum sig_alg alg;
+	uint8_t tag[JOURNAL_TAG]; /* of name and key: whose revocation lists are numbered together */
 };
+
+/* A profile that every authority has, and no settings: its own OCSP responder (RFC 6960 §4.2.2.2). */
+#define LAW_OCSP_RESPONDER "ocsp-responder"
 
 struct law {
 	const struct signer_config *config;
@@ -37,5 +42,12 @@ enum rc law_find(const struct law *law, struct str authority, struct str profile
 enum rc law_check(const struct law *law, const struct law_authority *authority,
 		  const struct signer_profile *profile, struct arena *a, struct bytes tbs,
 		  int64_t now_s, uint8_t serial[SERIAL_MAX], struct fault *f) MUST_USE;
+
+/* The authority alone, for revocation lists. */
+enum rc law_find_authority(const struct law *law, struct str authority,
+			   const struct law_authority **out_authority, struct fault *f) MUST_USE;
+/* Is it a TBSCertList of this authority, and nothing else? RC_OK with its number, or RC_DENIED. */
+enum rc law_check_crl(const struct law_authority *authority, struct bytes tbs, int64_t now_s,
+		      uint64_t *out_number, struct fault *f) MUST_USE;
 
 #endif

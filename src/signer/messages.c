@@ -14,7 +14,7 @@ static const enum rc statuses[] = {
 };
 
 struct rule {
-	bool names;                      /* authority and profile, both */
+	bool authority, profile;         /* are named */
 	size_t payload_min, payload_max; /* of a request, or of an answer that is RC_OK */
 	bool id;                         /* not 0 */
 };
@@ -22,10 +22,12 @@ struct rule {
 static const struct rule *rule_of(enum message_op op, bool reply)
 {
 	static const struct rule requests[] = {
-		[MESSAGE_SIGN] = { .names = true, .payload_min = 1, .payload_max = LIMIT_TBS_BYTES,
+		[MESSAGE_SIGN] = { .authority = true, .profile = true, .payload_min = 1, .payload_max = LIMIT_TBS_BYTES,
 				   .id = true },
 		[MESSAGE_LOOKUP] = { .payload_min = 1, .payload_max = SERIAL_MAX, .id = true },
 		[MESSAGE_PING] = { .id = true },
+		[MESSAGE_CRL] = { .authority = true, .payload_min = MESSAGE_CRL_PAYLOAD,
+				  .payload_max = MESSAGE_CRL_PAYLOAD, .id = true },
 	};
 	static const struct rule replies[] = {
 		[MESSAGE_HELLO] = { .id = false },
@@ -33,11 +35,12 @@ static const struct rule *rule_of(enum message_op op, bool reply)
 		[MESSAGE_LOOKUP] = { .payload_min = SHA256_LEN, .payload_max = SHA256_LEN,
 				     .id = true },
 		[MESSAGE_PING] = { .id = true },
+		[MESSAGE_CRL] = { .payload_min = 1, .payload_max = SIG_MAX, .id = true },
 	};
 
 	if (reply)
-		return op >= MESSAGE_HELLO && op <= MESSAGE_PING ? &replies[op] : NULL;
-	return op >= MESSAGE_SIGN && op <= MESSAGE_PING ? &requests[op] : NULL;
+		return op >= MESSAGE_HELLO && op <= MESSAGE_CRL ? &replies[op] : NULL;
+	return op >= MESSAGE_SIGN && op <= MESSAGE_CRL ? &requests[op] : NULL;
 }
 
 bool message_name_ok(struct str name)
@@ -69,14 +72,18 @@ static bool detail_ok(struct str detail)
 	return true;
 }
 
+static bool name_fits(struct str name, bool wanted)
+{
+	return wanted ? message_name_ok(name) : name.len == 0;
+}
+
 static bool message_valid(const struct message *m)
 {
 	const struct rule *rule = rule_of(m->op, m->reply);
 
 	if (!rule || (m->id != 0) != rule->id || m->epoch == 0)
 		return false;
-	if (rule->names ? !message_name_ok(m->authority) || !message_name_ok(m->profile)
-			: m->authority.len != 0 || m->profile.len != 0)
+	if (!name_fits(m->authority, rule->authority) || !name_fits(m->profile, rule->profile))
 		return false;
 	if (m->reply && m->status != RC_OK)
 		return m->payload.len == 0 && detail_ok(m->detail);
@@ -181,4 +188,14 @@ enum rc message_encode(const struct message *m, uint8_t *out, size_t cap, size_t
 void message_set_epoch(uint8_t *encoded, uint64_t epoch)
 {
 	put_be(encoded + OFFSET_EPOCH, 8, epoch);
+}
+
+void message_crl_payload(uint64_t len, uint8_t out[MESSAGE_CRL_PAYLOAD])
+{
+	put_be(out, MESSAGE_CRL_PAYLOAD, len);
+}
+
+uint64_t message_crl_len(const struct message *m)
+{
+	return get_be(m->payload.p, MESSAGE_CRL_PAYLOAD);
 }

@@ -17,6 +17,10 @@
  *
  *   hello   worker -> server, unasked, once: status and, when it cannot serve, why
  *   sign    authority, profile, TBS           -> signature
+ *   crl     authority, length of the TBS      -> signature
+ *           A revocation list may have many megabytes, so its TBS does not fit in a packet: it is in
+ *           a memory file that comes along (SCM_RIGHTS), sealed so that nobody can change it while
+ *           it is checked and signed. The payload is its length in 8 octets.
  *   lookup  serial                            -> SHA-256 of the TBS that it was used for
  *   ping                                      -> nothing more */
 #ifndef ASSAY_SIGNER_MESSAGES_H
@@ -35,14 +39,16 @@
 _Static_assert(MESSAGE_HEADER + 2 * MESSAGE_NAME_MAX + LIMIT_TBS_BYTES <= MESSAGE_REQUEST_MAX,
 	       "the largest TBS must fit");
 
-enum message_op { MESSAGE_HELLO = 1, MESSAGE_SIGN, MESSAGE_LOOKUP, MESSAGE_PING };
+#define MESSAGE_CRL_PAYLOAD 8
+
+enum message_op { MESSAGE_HELLO = 1, MESSAGE_SIGN, MESSAGE_LOOKUP, MESSAGE_PING, MESSAGE_CRL };
 
 struct message {
 	enum message_op op;
 	bool reply;
 	enum rc status; /* of a reply */
 	uint64_t id, epoch;
-	struct str authority, profile; /* sign requests */
+	struct str authority, profile; /* sign requests; of a crl request only the authority */
 	struct str detail;             /* of a reply that is not RC_OK; may be empty */
 	struct bytes payload;
 };
@@ -53,6 +59,10 @@ enum rc message_decode(struct bytes in, struct message *out) MUST_USE;
 enum rc message_encode(const struct message *m, uint8_t *out, size_t cap, size_t *out_len) MUST_USE;
 /* Overwrites the epoch of an encoded message. */
 void message_set_epoch(uint8_t *encoded, uint64_t epoch);
+
+/* The length in a crl request. */
+void message_crl_payload(uint64_t len, uint8_t out[MESSAGE_CRL_PAYLOAD]);
+uint64_t message_crl_len(const struct message *m);
 
 /* Names of authorities and profiles: 1 to 64 of A-Z a-z 0-9 . _ - */
 bool message_name_ok(struct str name);

@@ -17,6 +17,8 @@
 static const int calls[] = {
 	/* messages */
 	SYS_ppoll, SYS_recvmmsg, SYS_sendmmsg,
+	/* a revocation list that comes as a sealed memory file: its seals, its size */
+	SYS_fcntl, SYS_lseek, SYS_close,
 	/* the journal */
 	SYS_pread64, SYS_pwrite64, SYS_fdatasync,
 	/* log lines: to a file, a pipe or the socket of the journal */

@@ -10,8 +10,10 @@
 #include "signer/signer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,6 +37,7 @@ struct slot {
 	enum message_op op;
 	uint8_t *encoded; /* owned */
 	size_t encoded_len;
+	int fd; /* sent along; -1: none; owned */
 	int64_t deadline_ms;
 	int tries;
 	signer_done_fn done;
@@ -76,6 +79,25 @@ static void plan(struct signer *s)
 	s->timer_set = first;
 }
 
+static ssize_t send_slot(struct signer *s, struct slot *r)
+{
+	struct iovec vector = { r->encoded, r->encoded_len };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr m = { .msg_iov = &vector, .msg_iovlen = 1 };
+
+	if (r->fd >= 0) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+		control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(int)),
+						 .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.head), &r->fd, sizeof(r->fd));
+	}
+	return sendmsg(s->socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Sends what waits in line, as far as the window and the socket allow. */
 static void flush(struct signer *s)
 {
@@ -83,7 +105,7 @@ static void flush(struct signer *s)
 
 	while (!s->gone && s->sent < WINDOW && (r = TAILQ_FIRST(&s->line))) {
 		message_set_epoch(r->encoded, s->epoch);
-		if (send(s->socket, r->encoded, r->encoded_len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		if (send_slot(s, r) < 0) {
 			if (errno == EINTR)
 				continue;
 			return; /* full: an answer or a hello comes; or closed: the reader sees it */
@@ -104,6 +126,15 @@ static void back_in_line(struct signer *s, struct slot *r)
 	TAILQ_INSERT_TAIL(&s->line, r, in_line);
 }
 
+static void slot_empty(struct slot *r)
+{
+	free(r->encoded);
+	r->encoded = NULL;
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+}
+
 static void release(struct signer *s, struct slot *r)
 {
 	if (r->state == SLOT_SENT)
@@ -111,8 +142,7 @@ static void release(struct signer *s, struct slot *r)
 	else
 		TAILQ_REMOVE(&s->line, r, in_line);
 	TAILQ_REMOVE(&s->waiting, r, by_deadline);
-	free(r->encoded);
-	r->encoded = NULL;
+	slot_empty(r);
 	r->state = SLOT_FREE;
 	TAILQ_INSERT_TAIL(&s->free, r, by_deadline);
 }
@@ -253,7 +283,8 @@ static void on_timer(void *arg)
 
 /* --- asking --- */
 
-static enum rc submit(struct signer *s, struct message *m, signer_done_fn done, void *arg)
+/* fd, or -1, is the request's when it is accepted. */
+static enum rc submit_with(struct signer *s, struct message *m, int fd, signer_done_fn done, void *arg)
 {
 	struct slot *r = TAILQ_FIRST(&s->free);
 	size_t cap = MESSAGE_HEADER + m->authority.len + m->profile.len + m->payload.len;
@@ -276,6 +307,7 @@ static enum rc submit(struct signer *s, struct message *m, signer_done_fn done, 
 	}
 	r->id = m->id;
 	r->op = m->op;
+	r->fd = fd;
 	r->deadline_ms = clock_mono_ms() + s->timeout_ms;
 	r->tries = 0;
 	r->done = done;
@@ -290,6 +322,11 @@ static enum rc submit(struct signer *s, struct message *m, signer_done_fn done, 
 	return RC_OK;
 }
 
+static enum rc submit(struct signer *s, struct message *m, signer_done_fn done, void *arg)
+{
+	return submit_with(s, m, -1, done, arg);
+}
+
 enum rc signer_sign(struct signer *s, struct str authority, struct str profile, struct bytes tbs,
 		    signer_done_fn done, void *arg)
 {
@@ -297,6 +334,52 @@ enum rc signer_sign(struct signer *s, struct str authority, struct str profile, 
 			     .payload = tbs };
 
 	return submit(s, &m, done, arg);
+}
+
+static bool write_all(int fd, struct bytes b)
+{
+	while (b.len > 0) {
+		ssize_t n = write(fd, b.p, b.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		b.p += n;
+		b.len -= (size_t)n;
+	}
+	return true;
+}
+
+/* A memory file with these octets that nobody can change any more. */
+static int sealed_file(struct bytes b)
+{
+	int fd = memfd_create("assay-crl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && write_all(fd, b) &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+enum rc signer_sign_crl(struct signer *s, struct str authority, struct bytes tbs, signer_done_fn done,
+			void *arg)
+{
+	uint8_t payload[MESSAGE_CRL_PAYLOAD];
+	struct message m = { .op = MESSAGE_CRL, .authority = authority,
+			     .payload = bytes_of(payload, sizeof(payload)) };
+	int fd = sealed_file(tbs);
+	enum rc rc;
+
+	if (fd < 0)
+		return RC_IO;
+	message_crl_payload(tbs.len, payload);
+	rc = submit_with(s, &m, fd, done, arg);
+	if (rc != RC_OK)
+		close(fd);
+	return rc;
 }
 
 enum rc signer_lookup(struct signer *s, struct bytes serial, signer_done_fn done, void *arg)
@@ -356,8 +439,10 @@ static enum rc make_slots(struct signer *s, unsigned count)
 	TAILQ_INIT(&s->line);
 	if (!s->slots)
 		return RC_NOMEM;
-	for (unsigned i = 0; i < s->slot_count; i++)
+	for (unsigned i = 0; i < s->slot_count; i++) {
+		s->slots[i].fd = -1;
 		TAILQ_INSERT_TAIL(&s->free, &s->slots[i], by_deadline);
+	}
 	return RC_OK;
 }
 
@@ -402,7 +487,7 @@ void signer_free(struct signer *s)
 	if (s->pid > 0)
 		signer_reap(s->pid);
 	for (unsigned i = 0; s->slots && i < s->slot_count; i++)
-		free(s->slots[i].encoded);
+		slot_empty(&s->slots[i]);
 	free(s->slots);
 	free(s);
 }

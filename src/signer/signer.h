@@ -44,6 +44,11 @@ typedef void (*signer_done_fn)(void *arg, enum rc rc, struct bytes signature, co
  * RC_INVALID (a name or a TBS that no message can carry); then done is not called. */
 enum rc signer_sign(struct signer *s, struct str authority, struct str profile, struct bytes tbs,
 		    signer_done_fn done, void *arg) MUST_USE;
+/* The same for a revocation list (crypto/crl.h) of the authority, at most CRL_TBS_MAX octets, which
+ * are copied. RC_CONFLICT: its number is not higher than that of every list before. Also RC_IO: there
+ * is no memory file to hand it over in. */
+enum rc signer_sign_crl(struct signer *s, struct str authority, struct bytes tbs, signer_done_fn done,
+			void *arg) MUST_USE;
 /* Has this serial ever been journalled, and with which TBS? done: RC_OK with the 32-octet hash in
  * signature, or RC_NOTFOUND. For recovery. */
 enum rc signer_lookup(struct signer *s, struct bytes serial, signer_done_fn done, void *arg) MUST_USE;

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 
+#include "crypto/crl.h"
 #include "signer/messages.h"
 
 #define AUTHORITIES_MAX 64
@@ -150,6 +151,8 @@ void signer_config_write(const struct signer_config *c, struct buf *out)
 		write_optional(out, "ocsp", a->ocsp_url);
 		write_optional(out, "ca-issuers", a->ca_issuers_url);
 		write_optional(out, "crl", a->crl_url);
+		if (a->crl_shards)
+			buf_addf(out, "crl-shards %u\n", a->crl_shards);
 		for (size_t k = 0; k < a->profile_count; k++)
 			write_profile(out, &a->profiles[k]);
 	}
@@ -286,6 +289,19 @@ static enum rc read_crl(struct reader *r, struct str value)
 	return RC_OK;
 }
 
+static enum rc read_crl_shards(struct reader *r, struct str value)
+{
+	int64_t n;
+	enum rc rc = read_number(r, value, CRL_SHARDS_MAX, &n);
+
+	if (rc != RC_OK)
+		return rc;
+	if (n == 0 || !str_ends(r->authority->crl_url, ".crl"))
+		return refuse(r, "crl-shards comes after a crl that ends in .crl, and is not 0");
+	r->authority->crl_shards = (unsigned)n;
+	return RC_OK;
+}
+
 static enum rc read_max_lifetime(struct reader *r, struct str value)
 {
 	enum rc rc = read_number(r, value, LIFETIME_MAX, &r->profile->max_lifetime_s);
@@ -336,6 +352,7 @@ static const struct row authority_rows[] = {
 	{ "ocsp", read_ocsp },
 	{ "ca-issuers", read_ca_issuers },
 	{ "crl", read_crl },
+	{ "crl-shards", read_crl_shards },
 	{ NULL },
 };
 static const struct row profile_rows[] = {

@@ -18,6 +18,7 @@
  *   ocsp http://ca.lab.internal/ocsp
  *   ca-issuers http://ca.lab.internal/issuing.crt
  *   crl http://ca.lab.internal/lab.crl
+ *   crl-shards 16
  *   profile server
  *   max-lifetime 7776000
  *   allow basic-constraints,key-usage,ext-key-usage,san,subject-key-id,authority-key-id
@@ -50,6 +51,7 @@ struct signer_authority {
 	struct name_subtree *permit; /* beside those in the certificate */
 	size_t permit_count;
 	struct str ocsp_url, ca_issuers_url, crl_url;
+	unsigned crl_shards; /* revocation lists 1 to this, by serial (crypto/crl.h); 0: one for all */
 	struct signer_profile *profiles;
 	size_t profile_count;
 };

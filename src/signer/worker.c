@@ -12,14 +12,18 @@
 #include "signer/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/crl.h"
 #include "crypto/digest.h"
 #include "signer/journal.h"
 #include "signer/law.h"
@@ -34,6 +38,8 @@ struct slot {
 	bool answer;         /* the message was one to answer */
 	bool sign;           /* a claim was made: a signature is due */
 	const struct slot *same; /* the same TBS was asked for earlier in this batch */
+	int fd;              /* that came along; -1: none */
+	struct bytes tbs;    /* to be signed: the payload, or the memory file */
 	const struct law_authority *authority;
 	uint8_t serial[SERIAL_MAX];
 	uint8_t hash[SHA256_LEN];
@@ -93,6 +99,29 @@ static bool wait_readable(const struct worker *w)
 	return false;
 }
 
+/* Room for one descriptor; the kernel closes what is more. */
+union control {
+	struct cmsghdr align;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static int descriptor_of(struct msghdr *head)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(head);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static void drop_descriptor(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void garbage(struct worker *w, size_t len)
 {
 	if (!w->refused_garbage)
@@ -105,6 +134,7 @@ static bool take_messages(struct worker *w)
 {
 	struct mmsghdr heads[JOURNAL_BATCH] = { 0 };
 	struct iovec vectors[JOURNAL_BATCH];
+	union control controls[JOURNAL_BATCH];
 	int n;
 
 	w->count = 0;
@@ -112,24 +142,32 @@ static bool take_messages(struct worker *w)
 		vectors[i] = (struct iovec){ w->slots[i].in, sizeof(w->slots[i].in) };
 		heads[i].msg_hdr.msg_iov = &vectors[i];
 		heads[i].msg_hdr.msg_iovlen = 1;
+		heads[i].msg_hdr.msg_control = &controls[i];
+		heads[i].msg_hdr.msg_controllen = sizeof(controls[i]);
 	}
-	n = recvmmsg(w->socket, heads, JOURNAL_BATCH, MSG_DONTWAIT, NULL);
+	n = recvmmsg(w->socket, heads, JOURNAL_BATCH, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	for (int i = 0; i < n; i++) {
 		struct slot *s = &w->slots[w->count];
 		size_t len = heads[i].msg_len;
+		int fd = descriptor_of(&heads[i].msg_hdr);
 
-		if (len == 0 && peer_closed(w))
+		if (len == 0 && fd < 0 && peer_closed(w))
 			return w->count > 0;
 		/* Its octets stay where they were received; only the rest of a slot is reused. */
 		if ((heads[i].msg_hdr.msg_flags & MSG_TRUNC) ||
 		    message_decode(bytes_of(w->slots[i].in, len), &s->request) != RC_OK ||
-		    s->request.reply) {
+		    s->request.reply || (fd >= 0) != (s->request.op == MESSAGE_CRL)) {
 			garbage(w, len);
+			drop_descriptor(fd);
 			continue;
 		}
-		w->count += s->request.epoch == w->epoch;
+		s->fd = fd;
+		if (s->request.epoch == w->epoch)
+			w->count++;
+		else
+			drop_descriptor(fd);
 	}
 	return true;
 }
@@ -258,7 +296,7 @@ static void refuse_conflict(struct slot *s)
 static bool asked_in_this_batch(struct worker *w, struct slot *s)
 {
 	for (const struct slot *t = w->slots; t < s; t++) {
-		if (!t->sign || memcmp(t->serial, s->serial, SERIAL_MAX) != 0)
+		if (!t->sign || t->request.op != MESSAGE_SIGN || memcmp(t->serial, s->serial, SERIAL_MAX) != 0)
 			continue;
 		if (memcmp(t->hash, s->hash, SHA256_LEN) == 0)
 			s->same = t;
@@ -277,6 +315,7 @@ static enum rc decide(struct worker *w, struct slot *s, int64_t now_s)
 	const struct signer_profile *profile;
 	enum rc rc;
 
+	s->tbs = m->payload;
 	sha256(m->payload, s->hash);
 	rc = law_find(&w->law, m->authority, m->profile, &s->authority, &profile, &s->fault);
 	if (rc != RC_OK)
@@ -303,6 +342,73 @@ static enum rc decide(struct worker *w, struct slot *s, int64_t now_s)
 	return journal_claim(w->journal, s->serial, s->hash, now_s, &s->claim);
 }
 
+/* --- revocation lists --- */
+
+/* Maps the memory file that came along. It must be sealed against every change: what was checked is
+ * what is signed (TRUST §2d rule 2). */
+static enum rc map_list(struct slot *s)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	uint64_t len = message_crl_len(&s->request);
+	int have = fcntl(s->fd, F_GET_SEALS);
+	void *p = MAP_FAILED;
+
+	if (have >= 0 && (have & seals) == seals && len > 0 && len <= CRL_TBS_MAX &&
+	    lseek(s->fd, 0, SEEK_END) == (off_t)len)
+		p = mmap(NULL, len, PROT_READ, MAP_SHARED, s->fd, 0);
+	if (p == MAP_FAILED)
+		return fault_set(&s->fault, RC_DENIED, PROBLEM_SERVER_INTERNAL,
+				 "policy: the list is not in a sealed file of its length");
+	s->tbs = bytes_of(p, len);
+	return RC_OK;
+}
+
+static void unmap_list(struct slot *s)
+{
+	if (s->request.op == MESSAGE_CRL && s->tbs.p)
+		munmap((void *)s->tbs.p, s->tbs.len);
+	s->tbs = (struct bytes){ 0 };
+	drop_descriptor(s->fd);
+	s->fd = -1;
+}
+
+/* As decide(), for a list: it is signed when its number is higher than that of every list before, or
+ * when it is the last one again. */
+static enum rc decide_list(struct worker *w, struct slot *s, int64_t now_s)
+{
+	struct journal_crl last;
+	uint64_t number;
+	bool again;
+	enum rc rc;
+
+	if (law_find_authority(&w->law, s->request.authority, &s->authority, &s->fault) != RC_OK ||
+	    map_list(s) != RC_OK ||
+	    law_check_crl(s->authority, s->tbs, now_s, &number, &s->fault) != RC_OK)
+		return RC_OK;
+	sha256(s->tbs, s->hash);
+	rc = journal_find_crl(w->journal, s->authority->tag, &last);
+	if (rc != RC_OK && rc != RC_NOTFOUND)
+		return rc;
+	again = rc == RC_OK && memcmp(last.entry.tbs_hash, s->hash, SHA256_LEN) == 0;
+	if (again && last.entry.sig_len > 0) {
+		memcpy(s->payload, last.entry.sig, last.entry.sig_len);
+		s->payload_len = last.entry.sig_len;
+		s->fault.rc = RC_OK;
+		return RC_OK;
+	}
+	if (rc == RC_OK && !again && number <= last.number) {
+		(void)fault_set(&s->fault, RC_CONFLICT, PROBLEM_SERVER_INTERNAL,
+				"RFC 5280 §5.2.3: the CRL number must be higher than %llu",
+				(unsigned long long)last.number);
+		return RC_OK;
+	}
+	if (journal_check_crl_time(w->journal, number, now_s, &s->fault) != RC_OK ||
+	    check_cap(w, now_s, &s->fault) != RC_OK)
+		return RC_OK;
+	s->sign = true;
+	return journal_claim_crl(w->journal, s->authority->tag, number, s->hash, now_s, &s->claim);
+}
+
 static enum rc answer_lookup(struct worker *w, struct slot *s)
 {
 	struct bytes serial = s->request.payload;
@@ -327,6 +433,7 @@ static void slot_reset(struct slot *s)
 	fault_done(&s->fault);
 	s->sign = false;
 	s->same = NULL;
+	s->tbs = (struct bytes){ 0 };
 	s->payload_len = 0;
 }
 
@@ -342,6 +449,8 @@ static enum rc decide_all(struct worker *w)
 
 		if (s->request.op == MESSAGE_SIGN)
 			rc = decide(w, s, now_s);
+		else if (s->request.op == MESSAGE_CRL)
+			rc = decide_list(w, s, now_s);
 		else if (s->request.op == MESSAGE_LOOKUP)
 			rc = answer_lookup(w, s);
 		arena_reset(&w->arena);
@@ -360,7 +469,7 @@ static enum rc sign_all(struct worker *w)
 
 		if (!key)
 			continue;
-		rc = key->ops->sign(key, s->request.payload, s->payload, &s->payload_len);
+		rc = key->ops->sign(key, s->tbs, s->payload, &s->payload_len);
 		if (rc != RC_OK) {
 			LOG_ERROR("signer_key_failed", F_STR("authority", s->request.authority),
 				  F_TEXT("rc", rc_text(rc)));
@@ -397,7 +506,8 @@ static enum rc round_of(struct worker *w)
 static void refuse_all(struct worker *w)
 {
 	for (size_t i = 0; i < w->count; i++) {
-		slot_reset(&w->slots[i]);
+		fault_done(&w->slots[i].fault);
+		w->slots[i].same = NULL;
 		(void)fault_set(&w->slots[i].fault, RC_UNAVAILABLE, PROBLEM_SERVER_INTERNAL,
 				"the signer's journal failed");
 	}
@@ -415,6 +525,8 @@ static int serve(struct worker *w)
 			LOG_ERROR("signer_journal_failed", F_TEXT("rc", rc_text(rc)));
 			refuse_all(w);
 		}
+		for (size_t i = 0; i < w->count; i++)
+			unmap_list(&w->slots[i]);
 		if (answer_all(w) != RC_OK)
 			return peer_closed(w) ? WORKER_DONE : WORKER_FAILED;
 		if (rc != RC_OK)

@@ -592,8 +592,9 @@ static void test_real_tables__take_a_row_each(void **state)
 	struct order_record order = { .id = id_new(), .account = account.id, .status = ORDER_PENDING };
 	struct authz_record authz = { .id = id_new(), .account = account.id,
 		.identifier = STR("dns:*.a.example") };
-	struct cert_record cert = { .serial = bytes_of("serial", 6), .spki_hash = bytes_of("hash", 4),
-		.revoked_at = 5 };
+	struct cert_record cert = { .serial = bytes_of("serial", 6), .authority = STR("lab"),
+		.spki_hash = bytes_of("hash", 4), .names = STR("dns:a.example"), .revoked_at = 5 };
+	struct crl_record crl = { .name = STR("lab"), .number = 9 };
 	struct job_record job = { .id = id_new(), .due_at_ms = 7 };
 	struct meta_record meta = { .key = STR("node"), .value = bytes_of("v", 1) }, meta_got;
 	struct audit_record audit = { .id = id_new(), .actor = STR("system") };
@@ -609,6 +610,7 @@ static void test_real_tables__take_a_row_each(void **state)
 	assert_ok(tx_insert(tx, &CERTS, &cert));
 	assert_ok(tx_insert(tx, &JOBS, &job));
 	assert_ok(tx_insert(tx, &METAS, &meta));
+	assert_ok(tx_insert(tx, &CRLS, &crl));
 	assert_ok(tx_insert(tx, &AUDITS, &audit));
 	assert_ok(store_commit(env->s, tx));
 
@@ -620,6 +622,14 @@ static void test_real_tables__take_a_row_each(void **state)
 	assert_ok(store_list(env->r, &(struct store_query){ .table = &CERTS, .index = CERTS_BY_REVOKED,
 		.upper = &now, .limit = 5 }, &env->a, &certs, &count));
 	assert_int_equal(count, 1);
+	assert_true(str_is(certs->names, "dns:a.example"));
+	assert_ok(store_list(env->r, &(struct store_query){ .table = &CERTS, .index = CERTS_BY_REVOKED,
+		.limit = 5, .columns = STORE_COLUMNS(CERT_COL_SERIAL, CERT_COL_REVOKED_AT) },
+		&env->a, &certs, &count));
+	assert_int_equal(count, 1);
+	assert_true(bytes_eq(certs->serial, cert.serial));
+	assert_int_equal(certs->revoked_at, 5);
+	assert_null(certs->names.p); /* was not asked for */
 
 	tx = tx_must();
 	account.id = id_new(); /* the same key in the same directory: RFC 8555 §7.3.1 finds the first */

@@ -177,7 +177,7 @@ static void test_open__a_changed_schema_is_refused(void **state)
 		{ "DROP INDEX certs_by_revoked; "
 		  "CREATE INDEX \"certs_by_revoked\" ON \"certs\" (\"revoked_at\")",
 		  "DROP INDEX certs_by_revoked; CREATE INDEX \"certs_by_revoked\" ON \"certs\" "
-		  "(\"revoked_at\") WHERE \"revoked_at\" <> 0" },
+		  "(\"revoked_at\", \"authority\", \"revoked_reason\", \"not_after\") WHERE \"revoked_at\" <> 0" },
 		{ "DROP TABLE metas", "CREATE TABLE \"metas\" (\"key\" TEXT NOT NULL PRIMARY KEY, "
 		  "\"version\" INTEGER NOT NULL DEFAULT 0, \"value\" BLOB) STRICT, WITHOUT ROWID" },
 	};
