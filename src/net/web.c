@@ -227,6 +227,7 @@ static enum rc failed(struct web *w, CURLcode code, const char *url, const struc
 	case CURLE_OPERATION_TIMEDOUT:
 		return fault_set(f, RC_TIMEOUT, PROBLEM_CONNECTION, "no answer from %s in time: %s", url, why);
 	case CURLE_OUT_OF_MEMORY:
+	case CURLE_WRITE_ERROR: /* receive_body() has no room, and not for the answer's length */
 		return RC_NOMEM;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_URL_MALFORMAT:
