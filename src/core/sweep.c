@@ -3,6 +3,8 @@
  * next round finds what is left. Certificates stay: they are the inventory. */
 #include "core/sweep.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -10,19 +12,33 @@
 
 #define SWEEP_ROWS 500
 
+/* What one transaction removes. An account leaves the cache when it is gone for good, not before: a
+ * request may have put it there meanwhile. */
+struct swept {
+	struct account_cache *accounts; /* NULL: these are no accounts */
+	size_t count;
+	struct id ids[SWEEP_ROWS];
+};
+
 static void swept(void *arg, enum rc rc)
 {
-	(void)arg;
+	struct swept *gone = arg;
+
 	if (rc != RC_OK && rc != RC_CONFLICT)
 		LOG_WARN("sweep_failed", F_TEXT("cause", rc_text(rc)));
+	for (size_t i = 0; gone->accounts && rc == RC_OK && i < gone->count; i++)
+		account_cache_drop(gone->accounts, gone->ids[i]);
+	free(gone);
 }
 
-static void submit(struct service *s, struct tx *tx)
+static void submit(struct service *s, struct tx *tx, struct swept *gone)
 {
-	if (tx_is_empty(tx))
-		tx_free(tx);
-	else
-		store_submit(s->store, tx, swept, NULL);
+	if (gone->count) {
+		store_submit(s->store, tx, swept, gone);
+		return;
+	}
+	tx_free(tx);
+	free(gone);
 }
 
 /* One table's share of a round: from where the last round stopped, in order of creation (the primary
@@ -43,13 +59,16 @@ static size_t walk_round(struct service *s, struct store_read *read, struct aren
 	/* Every table here has its id first. */
 	char *after = arena_alloc(a, w->table->record_size), *rows;
 	struct store_query q = { .table = w->table, .index = STORE_PRIMARY, .limit = SWEEP_ROWS };
+	struct swept *gone = calloc(1, sizeof(*gone));
 	struct tx *tx = tx_new();
-	size_t count = 0, gone = 0, i;
+	size_t count = 0, gone_count, i;
 
-	if (!after || !tx) {
+	if (!after || !tx || !gone) {
 		tx_free(tx);
+		free(gone);
 		return 0;
 	}
+	gone->accounts = w->table == &ACCOUNTS ? s->accounts : NULL;
 	memcpy(after, w->cursor, sizeof(*w->cursor));
 	if (!id_is_zero(*w->cursor))
 		q.after = after;
@@ -62,13 +81,14 @@ static size_t walk_round(struct service *s, struct store_read *read, struct aren
 			break;
 		memcpy(w->cursor, row, sizeof(*w->cursor));
 		if (w->is_over(s, read, row, w->before) && tx_delete(tx, w->table, row) == RC_OK)
-			gone++;
+			gone->ids[gone->count++] = *w->cursor;
 	}
 	if (i < SWEEP_ROWS) /* came to the young ones, or to the end */
 		*w->cursor = (struct id){ { 0 } };
-	submit(s, tx);
+	gone_count = gone->count;
+	submit(s, tx, gone);
 	arena_reset(a);
-	return gone;
+	return gone_count;
 }
 
 static int64_t authz_created_at(const void *row)
@@ -111,12 +131,12 @@ static bool account_is_unused(struct service *s, struct store_read *read, const 
 	struct cert_record cert = { .account = r->id };
 	int64_t orders, certs;
 
+	(void)s;
 	(void)before;
 	if (store_count(read, &ORDERS, ORDERS_BY_ACCOUNT, &order, 1, &orders) != RC_OK ||
-	    store_count(read, &CERTS, CERTS_BY_ACCOUNT, &cert, 1, &certs) != RC_OK || orders || certs)
+	    store_count(read, &CERTS, CERTS_BY_ACCOUNT, &cert, 1, &certs) != RC_OK)
 		return false;
-	account_cache_drop(s->accounts, r->id);
-	return true;
+	return orders == 0 && certs == 0;
 }
 
 size_t sweep(struct service *s, const struct config *config, struct store_read *read)
