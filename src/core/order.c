@@ -69,25 +69,29 @@ static enum rc choose_profile(const struct directory *d, struct str wanted, cons
 			 STR_ARG(wanted));
 }
 
-/* RFC 8555 §7.4: the server may refuse dates it does not honour; ours must fit the profile. */
+/* RFC 8555 §7.4: the server may refuse dates it does not honour; ours must fit the profile as the
+ * issuer will look at it at finalize (issuer/local.c), both ends included (TRUST V28). */
 static enum rc check_dates(const struct acme_new_order *body, const struct profile *p, int64_t now,
 			   struct fault *f)
 {
-	int64_t from = body->not_before ? body->not_before : now;
+	int64_t from = body->not_before ? body->not_before : now - p->backdate_s;
+	int64_t until;
 
 	if (body->not_before && body->not_before < now - p->backdate_s - 60)
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
 				 "RFC 8555 §7.4: notBefore is in the past; leave it out to start now");
-	if (body->not_after && body->not_after <= from)
-		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
-				 "RFC 8555 §7.4: notAfter is not after notBefore");
-	if (body->not_after && body->not_after - from > p->max_lifetime_s)
-		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
-				 "policy: notAfter asks for more than the %lld s that profile \"%.*s\" allows",
-				 (long long)p->max_lifetime_s, STR_ARG(p->name));
 	if (body->not_before > now + p->max_lifetime_s)
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
 				 "policy: notBefore is too far in the future");
+	if (body->not_after && (body->not_after <= from || body->not_after <= now))
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "RFC 8555 §7.4: notAfter is not after notBefore and now");
+	until = body->not_after ? body->not_after : from + p->lifetime_s - 1;
+	/* Counted from now too: what is proven today does not last for longer either. */
+	if (until - from >= p->max_lifetime_s || until - now >= p->max_lifetime_s)
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "policy: the dates ask for more than the %lld s that profile \"%.*s\" allows",
+				 (long long)p->max_lifetime_s, STR_ARG(p->name));
 	return RC_OK;
 }
 
@@ -359,6 +363,18 @@ static enum rc check_csr_names(struct arena *a, const struct order *o, const str
 	return rc;
 }
 
+/* No zone, no certificate: also when the zone went after the proof of control. */
+static enum rc check_zones(struct context *c, const struct order *o, struct fault *f)
+{
+	for (size_t i = 0; i < o->identifier_count; i++) {
+		if (!config_zone(c->config, &o->identifiers[i]))
+			return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+					 "policy: no zone of this server covers %.*s any more",
+					 STR_ARG(o->identifiers[i].shown));
+	}
+	return RC_OK;
+}
+
 /* The profile as it was pinned at newOrder (TRUST V29). */
 static enum rc pinned_profile(struct context *c, const struct order *o, const struct profile **out,
 			      struct fault *f)
@@ -463,7 +479,9 @@ enum rc order_finalize(struct context *c, struct order *order, const struct acco
 								     : "make a new order");
 	if (!d)
 		return fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED, "policy: the order's directory is gone");
-	rc = pinned_profile(c, order, &profile, f);
+	rc = check_zones(c, order, f);
+	if (rc == RC_OK)
+		rc = pinned_profile(c, order, &profile, f);
 	if (rc == RC_OK)
 		rc = check_csr(c, order, account, csr_der, profile, &csr, f);
 	if (rc != RC_OK)
