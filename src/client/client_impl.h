@@ -2,6 +2,7 @@
 #ifndef ASSAY_CLIENT_CLIENT_IMPL_H
 #define ASSAY_CLIENT_CLIENT_IMPL_H
 
+#include "base/limits.h"
 #include "client/client.h"
 #include "net/web.h"
 
@@ -9,14 +10,14 @@
 #define CLIENT_NONCE_MAX 512
 #define CLIENT_ORIGINS_MAX 10
 #define CLIENT_ARENA (4 * 1024 * 1024)      /* one answer and what is read from it */
-#define CLIENT_BODY_MAX (384 * 1024)        /* any JSON answer: LIMIT_JSON_RESOURCE */
+#define CLIENT_BODY_MAX LIMIT_JSON_RESOURCE
 #define CLIENT_CHAIN_MAX (1024 * 1024)      /* PEM (TRUST V50) */
 #define CLIENT_CHAIN_CERTS 10
 #define CLIENT_DEADLINE_S 300
 
 /* A server that refuses nonces again and again is asked again this often at most, so that one which
- * refuses nine of ten (test servers do) still serves; the first few
- * times at once, as RFC 8555 §6.5 wants, then with a pause. */
+ * refuses nine of ten (test servers do) still serves; the first few times at once, as RFC 8555 §6.5
+ * wants, then with a pause. */
 #define CLIENT_BAD_NONCE_MAX 150
 #define CLIENT_BAD_NONCE_AT_ONCE 5
 #define CLIENT_BAD_NONCE_PAUSE_MS 50
