@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "core/caa_gate.h"
 #include "core/order.h"
 #include "core/sweep.h"
 #include "core/watch.h"
@@ -40,6 +41,8 @@ struct job_run {
 	struct loop_timer *timer; /* made when first needed */
 	const struct validator_ops *validator; /* whose validation is under way */
 	struct validation *validation;
+	struct caa_gate *gate;
+	struct order *order;   /* in the arena, while the gate is asked */
 	struct buf trace;      /* of all attempts since the start */
 	enum rc committed;
 	bool finished;         /* the transaction at hand removes the job */
@@ -54,6 +57,7 @@ struct jobs {
 	struct store_read *read;
 	struct job_run *waiting, **waiting_tail; /* validations beyond VALIDATIONS_AT_ONCE */
 	bool is_starting; /* validate_next() is at work */
+	unsigned asking;  /* orders whose names the DNS is asked about (CAA) */
 	unsigned validating, running, waiting_count; /* the counts are read by other threads */
 	pthread_mutex_t lock; /* guards newest and the links of all runs; a leaf */
 	struct job_run *newest;
@@ -306,10 +310,11 @@ static void resolvers_free(struct jobs *j)
 	j->resolver_config = NULL;
 }
 
-static void resolvers_for(struct jobs *j, struct config *config)
+/* own: 1 when the caller is among those that are validating. */
+static void resolvers_for(struct jobs *j, struct config *config, unsigned own)
 {
-	/* While validations are under way the old resolvers stay: they hold queries. */
-	if (j->resolver_config == config || (j->resolver_config && j->validating > 1))
+	/* While somebody asks, the old resolvers stay: they hold questions. */
+	if (j->resolver_config == config || (j->resolver_config && j->validating + j->asking > own))
 		return;
 	resolvers_free(j);
 	j->resolvers = calloc(config->zone_count + 1, sizeof(*j->resolvers));
@@ -394,7 +399,7 @@ static enum rc validate_request(struct job_run *run, struct context *c, const st
 		rc = account_authenticate(c, record.directory, z->account, &account, f);
 	if (rc != RC_OK)
 		return rc;
-	resolvers_for(run->jobs, run->config);
+	resolvers_for(run->jobs, run->config, 1);
 	*out = (struct validation_request){
 		.identifier = ids,
 		.token = z->token,
@@ -542,11 +547,103 @@ static void issue_result(void *arg, enum rc issued, struct bytes certificate, co
 	run_finish(run, &c, rc);
 }
 
-static void issue_begin(struct job_run *run)
+static void issue_ask(struct job_run *run, const struct order_record *r)
 {
 	struct issuer *issuer = run->jobs->service->issuer;
+	enum rc rc = issuer->ops->issue(issuer, r->authority, r->profile, r->claim, issue_result, run);
+
+	if (rc != RC_OK)
+		issue_result(run, rc, (struct bytes){ 0 }, NULL);
+}
+
+/* The DNS has said who may issue. */
+static void issue_caa_done(void *arg, enum rc rc, const struct fault *why)
+{
+	struct job_run *run = arg;
+	struct order order;
+	struct context c;
+
+	run->gate = NULL;
+	run->jobs->asking--;
+	if (rc == RC_OK) {
+		issue_ask(run, &run->order->record);
+		return;
+	}
+	if (rc != RC_DENIED) {
+		issue_result(run, rc, (struct bytes){ 0 }, why);
+		return;
+	}
+	if (run_context(run, &c) != RC_OK) {
+		run_later(run, 1000);
+		return;
+	}
+	rc = order_load(&c, run_subject(run), &order, NULL);
+	if (rc == RC_OK && order.state == ORDER_STATE_PROCESSING)
+		rc = order_failed(&c, &order, why);
+	else if (rc == RC_OK || rc == RC_NOTFOUND)
+		rc = RC_OK;
+	run_finish(run, &c, rc);
+}
+
+static struct resolver *issue_resolver(void *arg, const struct zone *zone)
+{
+	struct job_run *run = arg;
+
+	return zone_resolver(run->jobs, run->config, zone);
+}
+
+/* How control of each identifier was proven, in the order's order (RFC 8657 §4). */
+static enum rc issue_methods(struct context *c, const struct order *order, int64_t **out)
+{
+	int64_t *methods = arena_array(c->arena, order->identifier_count, sizeof(*methods));
+
+	if (!methods)
+		return RC_NOMEM;
+	for (size_t i = 0; i < order->authz_count; i++) {
+		struct authz_record z;
+		enum rc rc = authz_load(c, order->authzs[i], &z);
+
+		if (rc != RC_OK)
+			return rc == RC_NOTFOUND ? RC_INTERNAL : rc;
+		methods[i] = z.attempted;
+	}
+	*out = methods;
+	return RC_OK;
+}
+
+static enum rc issue_caa(struct job_run *run, struct context *c, const struct order *order)
+{
+	struct caa_gate_request r = {
+		.env = run->jobs->validators,
+		.config = c->config,
+		.directory = config_directory(c->config, order->record.directory),
+		.resolver_for = issue_resolver,
+		.resolver_arg = run,
+	};
+	int64_t *methods;
+	enum rc rc;
+
+	run->order = arena_alloc(c->arena, sizeof(*run->order));
+	if (!run->order)
+		return RC_NOMEM;
+	*run->order = *order;
+	r.order = run->order;
+	if (!r.directory)
+		return RC_INTERNAL;
+	rc = issue_methods(c, order, &methods);
+	if (rc != RC_OK)
+		return rc;
+	r.methods = methods;
+	resolvers_for(run->jobs, run->config, 0);
+	rc = caa_gate_start(&r, run->jobs->loop, issue_caa_done, run, &run->gate);
+	run->jobs->asking += rc == RC_OK;
+	return rc;
+}
+
+static void issue_begin(struct job_run *run)
+{
 	AUTO(fault) struct fault f = { 0 };
-	struct order_record key = { .id = run_subject(run) }, r;
+	struct order order;
 	struct context c;
 	enum rc rc;
 
@@ -554,16 +651,19 @@ static void issue_begin(struct job_run *run)
 		run_later(run, 1000);
 		return;
 	}
-	rc = store_get(c.read, &ORDERS, STORE_PRIMARY, &key, c.arena, &r);
-	if (rc == RC_NOTFOUND || (rc == RC_OK && r.status != ORDER_PROCESSING)) {
+	rc = order_load(&c, run_subject(run), &order, &f);
+	if (rc == RC_NOTFOUND || (rc == RC_OK && order.state != ORDER_STATE_PROCESSING)) {
 		run_finish(run, &c, RC_OK);
 		return;
 	}
 	tx_free(c.tx);
-	if (rc == RC_OK)
-		rc = issuer->ops->issue(issuer, r.authority, r.profile, r.claim, issue_result, run);
+	/* The operator's own orders (no account) are not asked about: the operator is the authority. */
+	if (rc == RC_OK && !id_is_zero(order.record.account) && caa_gate_needed(c.config, &order))
+		rc = issue_caa(run, &c, &order);
+	else if (rc == RC_OK)
+		issue_ask(run, &order.record);
 	if (rc != RC_OK)
-		issue_result(run, rc, (struct bytes){ 0 }, NULL);
+		issue_result(run, rc, (struct bytes){ 0 }, &f);
 }
 
 /* --- the runner --- */
@@ -724,6 +824,7 @@ void jobs_free(struct jobs *j)
 		j->newest = run->older;
 		if (run->validation)
 			run->validator->cancel(run->validation);
+		caa_gate_cancel(run->gate);
 		if (run->posted)
 			run->work.fn = run_orphaned;
 		else

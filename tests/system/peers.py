@@ -27,6 +27,7 @@ class Nameserver:
 
     def __init__(self):
         self.hosts = {}
+        self.caa = {}   # name -> list of (flags, tag, value), or "servfail"
         self.asked = []  # (name, type)
         outer = self
 
@@ -86,6 +87,12 @@ class Nameserver:
                     b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 1, len(address.packed))
                     + address.packed
                 )
+        rules = self.caa.get(name, []) if kind == 257 else []
+        if rules == "servfail":
+            code, rules = 2, []
+        for critical, tag, value in rules:
+            data = bytes([critical, len(tag)]) + tag.encode() + value.encode()
+            answers.append(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 1, len(data)) + data)
         # Answer, recursion desired as asked and available; no EDNS.
         flags = 0x8080 | (struct.unpack("!H", query[2:4])[0] & 0x0100) | code
         return (
