@@ -96,6 +96,7 @@ int verb_account(int argc, char **argv);
 int verb_order(int argc, char **argv);
 int verb_cert(int argc, char **argv);
 int verb_eab(int argc, char **argv);
+int verb_limit(int argc, char **argv);
 int verb_authority(int argc, char **argv);
 int verb_directory(int argc, char **argv);
 int verb_job(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
 	{ "order", verb_order, "orders: list, show, why" },
 	{ "cert", verb_cert, "certificates: list, show, issue, revoke, renew-early" },
 	{ "eab", verb_eab, "external account binding keys: add, list, show, revoke" },
+	{ "limit", verb_limit, "rate limits: show, reset" },
 	{ "authority", verb_authority, "certificate authorities: list, show" },
 	{ "directory", verb_directory, "ACME directories: list, show" },
 	{ "job", verb_job, "work under way: list" },

@@ -33,6 +33,7 @@
 #include "core/eab.h"
 #include "core/health.h"
 #include "core/jobs.h"
+#include "core/rate_limit.h"
 #include "core/nonce.h"
 #include "core/watch.h"
 #include "crypto/digest.h"
@@ -40,6 +41,7 @@
 
 #define DRAIN_MS 30000
 #define ACCOUNTS_CACHED 4096
+#define LIMITS_SAVE_MS 60000
 
 struct worker {
 	struct server *server;
@@ -58,7 +60,7 @@ struct server {
 	struct tls_server *tls;
 	struct own_cert *own_cert;
 	struct request_thread *admin, *plain;
-	struct loop_timer *drain_timer;
+	struct loop_timer *drain_timer, *limits_timer;
 	struct worker *workers;
 	unsigned worker_count;
 	unsigned draining; /* workers that are not done */
@@ -179,6 +181,53 @@ static unsigned request_threads(const struct config *c)
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
 	return 1;
+}
+
+/* --- rate limits --- */
+
+static void limits_saved(void *arg, enum rc rc)
+{
+	(void)arg;
+	if (rc != RC_OK)
+		LOG_WARN("limits_not_saved", F_TEXT("cause", rc_text(rc)));
+}
+
+/* What limits have counted since the last time; wait: at the end. */
+static void save_limits(struct server *s, bool wait)
+{
+	struct tx *tx = tx_new();
+
+	if (!tx || limits_save(s->service.limits, tx) != RC_OK || tx_is_empty(tx))
+		tx_free(tx);
+	else if (wait)
+		limits_saved(NULL, store_commit(s->service.store, tx));
+	else
+		store_submit(s->service.store, tx, limits_saved, NULL);
+}
+
+static void on_limits_timer(void *arg)
+{
+	struct server *s = arg;
+
+	save_limits(s, false);
+	loop_timer_set(s->limits_timer, LIMITS_SAVE_MS);
+}
+
+static enum rc start_limits(struct server *s)
+{
+	struct store_read *read = NULL;
+	enum rc rc = limits_new(&s->service.limits);
+
+	if (rc == RC_OK)
+		rc = store_read_open(s->service.store, &read);
+	if (rc == RC_OK)
+		rc = limits_load(s->service.limits, read);
+	store_read_close(read);
+	if (rc == RC_OK)
+		rc = loop_timer_new(s->loop, on_limits_timer, s, &s->limits_timer);
+	if (rc == RC_OK)
+		loop_timer_set(s->limits_timer, LIMITS_SAVE_MS);
+	return rc;
 }
 
 /* --- ready --- */
@@ -463,6 +512,8 @@ static int run_server(struct server *s)
 		return fail("store", &f, rc);
 	if ((rc = eab_service_key(s->service.config->raw.store, &s->service.seal_key, &f)) != RC_OK)
 		return fail("service key", &f, rc);
+	if ((rc = start_limits(s)) != RC_OK)
+		return fail("rate limits", NULL, rc);
 	if ((rc = make_service(s)) != RC_OK)
 		return fail("service", NULL, rc);
 	if ((rc = tls_server_new(&tls, &s->tls, &f)) != RC_OK)
@@ -493,6 +544,9 @@ static void stop_server(struct server *s)
 	request_thread_free(s->plain);
 	own_cert_free(s->own_cert);
 	jobs_free(s->service.jobs);
+	if (s->limits_timer)
+		save_limits(s, true);
+	loop_timer_free(s->limits_timer);
 	store_close(s->service.store);
 	for (unsigned i = 0; i < s->worker_count; i++)
 		loop_free(s->workers[i].loop);
@@ -507,6 +561,7 @@ static void stop_server(struct server *s)
 	account_cache_free(s->service.accounts);
 	nonces_free(s->service.nonces);
 	secret_free(s->service.seal_key);
+	limits_free(s->service.limits);
 	loop_timer_free(s->drain_timer);
 	loop_free(s->loop);
 	config_unref(s->service.config);

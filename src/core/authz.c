@@ -11,6 +11,7 @@
 #include "acme/problem.h"
 #include "base/encode.h"
 #include "core/jobs.h"
+#include "core/rate_limit.h"
 #include "crypto/digest.h"
 #include "validator/validator.h"
 
@@ -239,6 +240,12 @@ enum rc authz_deactivate(struct context *c, struct authz_record *z, struct fault
 	return rc;
 }
 
+/* Who fails often is asked to look why, before more is sent to the name's addresses. */
+static struct str failure_subject(struct context *c, const struct authz_record *z)
+{
+	return str_of(arena_printf(c->arena, "%.*s %.*s", STR_ARG(id_str(c->arena, z->account)), STR_ARG(z->identifier)));
+}
+
 enum rc challenge_respond(struct context *c, struct authz_record *z, int64_t challenge, struct fault *f)
 {
 	enum authz_state state = authz_state(z, c->now);
@@ -252,6 +259,9 @@ enum rc challenge_respond(struct context *c, struct authz_record *z, int64_t cha
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
 				 "RFC 8555 §7.5.1: the authorization is %s; make a new order",
 				 authz_state_name(state));
+	rc = limits_check(c->service->limits, c->config, LIMIT_FAILED_VALIDATIONS, failure_subject(c, z), f);
+	if (rc != RC_OK)
+		return rc;
 	z->attempted = challenge;
 	z->attempted_at = c->now;
 	rc = tx_update(c->tx, &AUTHZS, z, 1u << AUTHZ_COL_ATTEMPTED | 1u << AUTHZ_COL_ATTEMPTED_AT);
@@ -276,6 +286,8 @@ enum rc challenge_validated(struct context *c, struct authz_record *z,
 		AUTO(fault) struct fault f = { 0 };
 
 		z->status = AUTHZ_INVALID;
+		/* Counted, never refused here: the result is what it is. */
+		(void)!limits_take(c->service->limits, c->config, LIMIT_FAILED_VALIDATIONS, failure_subject(c, z), NULL);
 		(void)fault_set(&f, RC_DENIED, result->problem, "%s", result->detail);
 		rc = fault_to_json(c->arena, &f, NULL, &z->error);
 		columns |= 1u << AUTHZ_COL_ERROR;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "core/authz.h"
+#include "core/rate_limit.h"
 #include "signer/signer_config.h"
 
 #define OFF(member) offsetof(struct config_file, member)
@@ -162,6 +163,33 @@ static const struct setting renewal_rows[] = {
 	{ 0 },
 };
 
+static const char *const limits_names[] = { "private", "internet", NULL };
+#define LIMIT(member) (OFF(member) - OFF(limits))
+static const struct setting limit_rows[] = {
+	{ .name = "preset", .type = SETTING_ENUM, .offset = LIMIT(limits.preset), .fallback = "private",
+	  .values = limits_names,
+	  .doc = "`private`: little but a cap on failures; `internet`: figures like those of public authorities. The others override it: `100/h`, `5/7d`, `off`." },
+	{ .name = "new_nonces_per_address", .type = SETTING_STR, .offset = LIMIT(limits.nonces_address),
+	  .doc = "Nonces for an address (/32, /64)." },
+	{ .name = "new_accounts_per_address", .type = SETTING_STR, .offset = LIMIT(limits.accounts_address),
+	  .doc = "New accounts from an address." },
+	{ .name = "new_orders_per_address", .type = SETTING_STR, .offset = LIMIT(limits.orders_address),
+	  .doc = "New orders from an address." },
+	{ .name = "new_orders_per_account_hour", .type = SETTING_STR, .offset = LIMIT(limits.orders_account_hour),
+	  .doc = "New orders of an account, over the hour." },
+	{ .name = "new_orders_per_account_day", .type = SETTING_STR, .offset = LIMIT(limits.orders_account_day),
+	  .doc = "New orders of an account, over the day." },
+	{ .name = "new_orders_per_binding_key", .type = SETTING_STR, .offset = LIMIT(limits.orders_eab),
+	  .doc = "New orders of all accounts of an external account binding key." },
+	{ .name = "new_orders_per_directory", .type = SETTING_STR, .offset = LIMIT(limits.orders_directory),
+	  .doc = "New orders of a directory." },
+	{ .name = "certificates_per_name", .type = SETTING_STR, .offset = LIMIT(limits.certs_name),
+	  .doc = "Certificates for a name; renewals that say `replaces` (RFC 9773) do not count." },
+	{ .name = "failed_validations", .type = SETTING_STR, .offset = LIMIT(limits.failed_validations),
+	  .doc = "Failed validations of a name by an account." },
+	{ 0 },
+};
+
 #define LOG_OFF(member) (OFF(log.member) - OFF(log))
 static const struct setting log_rows[] = {
 	{ .name = "level", .type = SETTING_ENUM, .offset = LOG_OFF(level), .fallback = "info", .values = level_names,
@@ -204,6 +232,7 @@ static const struct setting rows[] = {
 	{ .name = "validation", .type = SETTING_MAP, .offset = OFF(validation), .children = validation_rows, .doc = "How validation dials." },
 	{ .name = "lifetimes", .type = SETTING_MAP, .offset = OFF(lifetimes), .children = lifetime_rows, .doc = "How long things live." },
 	{ .name = "renewal", .type = SETTING_MAP, .offset = OFF(renewal), .children = renewal_rows, .doc = "When clients renew (RFC 9773)." },
+	{ .name = "limits", .type = SETTING_MAP, .offset = OFF(limits), .children = limit_rows, .doc = "How often clients may ask (RFC 8555 §6.6)." },
 	{ .name = "signer", .type = SETTING_MAP, .offset = OFF(signer), .children = signer_rows, .doc = "The process that holds the keys." },
 	{ .name = "log", .type = SETTING_MAP, .offset = OFF(log), .children = log_rows, .doc = "Log." },
 	{ .name = "threads", .type = SETTING_INT, .offset = OFF(threads), .fallback = "0", .min = 0, .max = 256,
@@ -628,6 +657,29 @@ static bool build_zones(struct builder *b)
 	return true;
 }
 
+static void build_limits(struct builder *b)
+{
+	const struct str texts[LIMIT_RULES] = {
+		[LIMIT_NONCES_ADDRESS] = b->c->raw.limits.nonces_address,
+		[LIMIT_ACCOUNTS_ADDRESS] = b->c->raw.limits.accounts_address,
+		[LIMIT_ORDERS_ADDRESS] = b->c->raw.limits.orders_address,
+		[LIMIT_ORDERS_ACCOUNT_HOUR] = b->c->raw.limits.orders_account_hour,
+		[LIMIT_ORDERS_ACCOUNT_DAY] = b->c->raw.limits.orders_account_day,
+		[LIMIT_ORDERS_EAB] = b->c->raw.limits.orders_eab,
+		[LIMIT_ORDERS_DIRECTORY] = b->c->raw.limits.orders_directory,
+		[LIMIT_CERTS_NAME] = b->c->raw.limits.certs_name,
+		[LIMIT_FAILED_VALIDATIONS] = b->c->raw.limits.failed_validations,
+	};
+
+	for (size_t i = 0; i < LIMIT_RULES; i++) {
+		struct limit *l = &b->c->limits[i];
+
+		*l = limit_preset(b->c->raw.limits.preset, (enum limit_rule)i);
+		if (texts[i].p && !limit_parse(texts[i], l))
+			bad(b, 0, limit_rule_name((enum limit_rule)i), "must be like 100/h, 5/7d or off");
+	}
+}
+
 enum rc config_from_text(struct arena *a, struct str yaml, const char *file, struct config **out,
 			 struct setting_errors *errors)
 {
@@ -649,6 +701,8 @@ enum rc config_from_text(struct arena *a, struct str yaml, const char *file, str
 	      build_zones(&b)) &&
 	    errors->count == 0)
 		rc = RC_NOMEM;
+	if (rc == RC_OK)
+		build_limits(&b);
 	if (rc == RC_OK && errors->count > 0)
 		rc = RC_INVALID;
 	if (rc != RC_OK) {

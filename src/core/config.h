@@ -74,6 +74,11 @@ struct config_file {
 		struct str explanation_url;
 	} renewal;
 	struct {
+		int preset;
+		struct str nonces_address, accounts_address, orders_address, orders_account_hour,
+			orders_account_day, orders_eab, orders_directory, certs_name, failed_validations;
+	} limits;
+	struct {
 		int level, format;
 	} log;
 	struct {
@@ -122,6 +127,24 @@ struct eab_key {
 	struct secret *key;
 };
 
+/* Rate limits (core/rate_limit.h). */
+enum limit_rule {
+	LIMIT_NONCES_ADDRESS,
+	LIMIT_ACCOUNTS_ADDRESS,
+	LIMIT_ORDERS_ADDRESS,
+	LIMIT_ORDERS_ACCOUNT_HOUR,
+	LIMIT_ORDERS_ACCOUNT_DAY,
+	LIMIT_ORDERS_EAB,
+	LIMIT_ORDERS_DIRECTORY,
+	LIMIT_CERTS_NAME,
+	LIMIT_FAILED_VALIDATIONS,
+	LIMIT_RULES
+};
+enum { LIMITS_PRIVATE, LIMITS_INTERNET };
+struct limit {
+	int64_t count, period_s; /* count 0: no limit */
+};
+
 struct config {
 	struct arena arena; /* owns everything here */
 	int refs;           /* atomic */
@@ -140,6 +163,7 @@ struct config {
 	size_t zone_count;
 	struct eab_key *eab_keys;
 	size_t eab_key_count;
+	struct limit limits[LIMIT_RULES];
 	bool strict_trainer; /* assay dev --strict */
 };
 

@@ -17,6 +17,7 @@ struct account_cache;
 struct health;
 struct watch;
 struct secret;
+struct limits;
 
 /* The running service. Everything here lives from start to stop and may be used by any thread. */
 struct service {
@@ -27,6 +28,7 @@ struct service {
 	struct account_cache *accounts;
 	struct watch *watch;
 	struct health *health;
+	struct limits *limits;
 	struct secret *seal_key; /* seals secrets in the store (crypto/seal.h) */
 	bool draining; /* atomic */
 	struct config *config; /* current snapshot: service_config() takes a reference */
@@ -60,6 +62,7 @@ struct context {
 		int64_t due_at_ms;
 	} jobs[CONTEXT_JOBS];
 	unsigned job_count;
+	bool limits_taken; /* this request has paid, and does not pay again when it runs again */
 };
 
 /* One row of the audit trail in the transaction of the act. */

@@ -32,6 +32,7 @@
 #include "core/cert.h"
 #include "core/eab.h"
 #include "core/jobs.h"
+#include "core/rate_limit.h"
 #include "crypto/digest.h"
 
 /* assay dev --strict: a client must cope with "processing". */
@@ -154,6 +155,11 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	if (rc == RC_OK && body->replaces.p)
 		rc = ari_check_replaces(c, account, body->identifiers, body->identifier_count, body->replaces,
 					&replaced, f);
+	if (rc != RC_OK)
+		return rc;
+	/* RFC 9773 §5: renewals are exempt. */
+	if (!body->replaces.p)
+		rc = limits_new_order(c, d, account->id, account->eab_kid, body->identifiers, body->identifier_count, f);
 	if (rc != RC_OK)
 		return rc;
 	authzs = arena_array(c->arena, body->identifier_count, sizeof(*authzs));
@@ -484,6 +490,8 @@ enum rc order_finalize(struct context *c, struct order *order, const struct acco
 		rc = pinned_profile(c, order, &profile, f);
 	if (rc == RC_OK)
 		rc = check_csr(c, order, account, csr_der, profile, &csr, f);
+	if (rc == RC_OK && !order->record.replaces.p)
+		rc = limits_new_cert(c, order->identifiers, order->identifier_count, f);
 	if (rc != RC_OK)
 		return rc;
 	request = (struct issue_request){

@@ -3,6 +3,7 @@
  * refused paths with dot segments, "//" and encoded slashes. */
 #include "api/acme/acme.h"
 #include "api/pages.h"
+#include "core/rate_limit.h"
 
 struct endpoint {
 	const char *name;
@@ -10,17 +11,19 @@ struct endpoint {
 	enum gate_key key;
 	bool get;     /* also readable without a JWS */
 	bool get_only; /* and never posted to */
+	bool limited; /* for the sender's address, before anything is parsed (TRUST V38) */
+	enum limit_rule limit;
 	bool with_id; /* "/name/ID" instead of "/name" */
 };
 
 static const struct endpoint endpoints[] = {
 	{ "directory", handle_directory, GATE_KID, .get = true },
-	{ "new-nonce", handle_new_nonce, GATE_KID, .get = true },
-	{ "new-account", handle_new_account, GATE_JWK },
+	{ "new-nonce", handle_new_nonce, GATE_KID, .get = true, .limited = true, .limit = LIMIT_NONCES_ADDRESS },
+	{ "new-account", handle_new_account, GATE_JWK, .limited = true, .limit = LIMIT_ACCOUNTS_ADDRESS },
 	{ "acct", handle_account, GATE_KID, .with_id = true },
 	{ "orders", handle_orders, GATE_KID, .with_id = true },
 	{ "key-change", handle_key_change, GATE_KID },
-	{ "new-order", handle_new_order, GATE_KID },
+	{ "new-order", handle_new_order, GATE_KID, .limited = true, .limit = LIMIT_ORDERS_ADDRESS },
 	{ "order", handle_order, GATE_KID, .with_id = true },
 	{ "finalize", handle_finalize, GATE_KID, .with_id = true },
 	{ "authz", handle_authz, GATE_KID, .with_id = true },
@@ -91,9 +94,15 @@ static const struct directory *directory_alias(const struct config *c, struct st
 static enum rc enter(struct request *req, const struct endpoint *e, struct fault *f)
 {
 	enum http_method method = req->http->method;
+	enum rc rc = RC_OK;
 
 	req->acme = true;
 	req->handler = e->handler;
+	if (e->limited)
+		rc = limits_take_address(req->core.service->limits, req->config, e->limit,
+					 http_exchange_peer(req->exchange), f);
+	if (rc != RC_OK)
+		return rc;
 	if (method == HTTP_POST && !e->get_only)
 		return gate_check(req, e->key, f);
 	if (e->get && (method == HTTP_GET || method == HTTP_HEAD)) {

@@ -28,6 +28,8 @@ static const struct route {
 	{ "/v1/eab", HTTP_POST, admin_eab_add },
 	{ "/v1/eab/*", HTTP_GET, admin_eab_key },
 	{ "/v1/eab/*/revoke", HTTP_POST, admin_eab_revoke },
+	{ "/v1/limits", HTTP_GET, admin_limits },
+	{ "/v1/limits/reset", HTTP_POST, admin_limits_reset },
 	{ "/v1/authorities", HTTP_GET, admin_authorities },
 	{ "/v1/authorities/*", HTTP_GET, admin_authority },
 	{ "/v1/directories", HTTP_GET, admin_directories },

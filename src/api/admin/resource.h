@@ -27,6 +27,8 @@ enum rc admin_eab_keys(struct request *req, struct fault *f);
 enum rc admin_eab_key(struct request *req, struct fault *f);
 enum rc admin_eab_add(struct request *req, struct fault *f);
 enum rc admin_eab_revoke(struct request *req, struct fault *f);
+enum rc admin_limits(struct request *req, struct fault *f);
+enum rc admin_limits_reset(struct request *req, struct fault *f);
 enum rc admin_authorities(struct request *req, struct fault *f);
 enum rc admin_authority(struct request *req, struct fault *f);
 enum rc admin_directories(struct request *req, struct fault *f);
