@@ -17,6 +17,7 @@
 
 #define RESTART_MIN_MS 20
 #define RESTART_MAX_MS 640
+#define USELESS_MS 10000  /* a worker that cannot use its key or journal: each try decrypts the key */
 #define STEADY_MS 10000   /* a worker that lived so long starts the gaps anew */
 #define STOP_WAIT_MS 3000 /* for the worker's last round */
 
@@ -69,10 +70,10 @@ static bool worker_ended(struct monitor *m, int status)
 		return false;
 	if (now - m->started_ms >= STEADY_MS)
 		m->gap_ms = RESTART_MIN_MS;
-	m->start_at_ms = now + m->gap_ms;
+	m->start_at_ms = now + (m->code == WORKER_USELESS ? USELESS_MS : m->gap_ms);
 	LOG_ERROR("signer_worker_died", F_INT("epoch", m->epoch), F_INT("exit", m->code),
 		  F_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-		  F_INT("restart_in_ms", m->gap_ms));
+		  F_INT("restart_in_ms", m->start_at_ms - now));
 	return true;
 }
 
