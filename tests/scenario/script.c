@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "store/records.h"
 #include "validator/validator.h"
+#include "validator/validator_env.h"
 
 #define SCRIPTS_MAX 32
 #define ANSWERS_MAX 16
@@ -34,10 +35,6 @@ struct validation {
 	void *arg;
 	enum answer answer;
 	bool is_posted;
-};
-
-struct validator_env {
-	struct loop *loop;
 };
 
 static struct {
@@ -266,44 +263,117 @@ void validator_env_free(struct validator_env *env)
 	free(env);
 }
 
-/* --- the resolver: nothing here asks it --- */
+/* --- the resolver: asked for CAA only --- */
 
 struct resolver {
-	char unused;
+	struct loop *loop;
 };
+
+struct dns_query {
+	struct loop_work work; /* first */
+	struct dns_query *next;
+	void (*done)(void *arg, const struct dns_answer *answer); /* NULL: cancelled */
+	void *arg;
+	bool is_posted;
+};
+
+static enum dns_script dns_script;
+static unsigned dns_count;
+static struct dns_query *open_queries;
+
+void script_dns(enum dns_script answer)
+{
+	dns_script = answer;
+}
+
+unsigned script_dns_asked(void)
+{
+	return dns_count;
+}
 
 enum rc resolver_new(struct loop *l, const struct resolver_options *o, struct resolver **out, struct fault *f)
 {
-	(void)l;
 	(void)o;
 	(void)f;
 	*out = calloc(1, sizeof(**out));
-	return *out ? RC_OK : RC_NOMEM;
+	if (!*out)
+		return RC_NOMEM;
+	(*out)->loop = l;
+	return RC_OK;
 }
 
 void resolver_free(struct resolver *r)
 {
-	if (r && open_validations)
-		fail_now("a resolver ends while validations may use it");
+	if (r && (open_validations || open_queries))
+		fail_now("a resolver ends while somebody may use it");
 	free(r);
+}
+
+static void query_unlink(struct dns_query *q)
+{
+	struct dns_query **p = &open_queries;
+
+	while (*p != q)
+		p = &(*p)->next;
+	*p = q->next;
+}
+
+static void query_ends(struct loop_work *w)
+{
+	struct dns_query *q = (struct dns_query *)w;
+	struct dns_caa record = { .tag = STR("issue"), .value = STR("other.example") };
+	struct dns_answer answer = { .rc = RC_NOTFOUND };
+
+	if (!q->done) {
+		free(q);
+		return;
+	}
+	activity++;
+	if (dns_script == DNS_FORBIDS) {
+		answer.rc = RC_OK;
+		answer.caa = &record;
+		answer.caa_count = 1;
+	} else if (dns_script == DNS_FAILS) {
+		answer.rc = RC_IO;
+		(void)snprintf(answer.why, sizeof(answer.why), "SERVFAIL");
+	}
+	query_unlink(q);
+	q->done(q->arg, &answer);
+	free(q);
 }
 
 enum rc resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 		     void (*done)(void *arg, const struct dns_answer *answer), void *arg,
 		     struct dns_query **out)
 {
-	(void)r;
-	(void)name;
-	(void)type;
-	(void)done;
-	(void)arg;
-	(void)out;
-	return RC_BUSY;
+	struct dns_query *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return RC_NOMEM;
+	if (type != DNS_CAA || name.len == 0)
+		fail_now("the DNS is asked for something else");
+	activity++;
+	dns_count++;
+	q->done = done;
+	q->arg = arg;
+	q->next = open_queries;
+	open_queries = q;
+	q->work.fn = query_ends;
+	q->is_posted = dns_script != DNS_SILENT;
+	if (q->is_posted)
+		loop_post(r->loop, &q->work);
+	*out = q;
+	return RC_OK;
 }
 
 void resolver_cancel(struct dns_query *q)
 {
-	(void)q;
+	if (!q)
+		return;
+	query_unlink(q);
+	q->done = NULL;
+	if (!q->is_posted)
+		free(q);
 }
 
 const char *dns_type_text(enum dns_type type)
@@ -570,4 +640,6 @@ void script_reset(void)
 	script_count = attempt_count = most_at_once = 0;
 	issue_answer = ISSUE_OK;
 	usual_answer = ANSWER_VALID;
+	dns_script = DNS_HAS_NONE;
+	dns_count = 0;
 }

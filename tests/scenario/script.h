@@ -30,6 +30,11 @@ unsigned script_attempts(const char *identifier);
 int64_t script_attempt_ms(const char *identifier, unsigned n);
 unsigned script_most_at_once(void);
 
+/* What the DNS has about who may issue (RFC 8659), for every name. */
+enum dns_script { DNS_HAS_NONE, DNS_FORBIDS, DNS_FAILS, DNS_SILENT };
+void script_dns(enum dns_script answer);
+unsigned script_dns_asked(void);
+
 enum issue_answer {
 	ISSUE_OK,
 	ISSUE_UNAVAILABLE,  /* answers so */

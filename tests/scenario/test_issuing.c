@@ -280,6 +280,68 @@ static void test_restart__more_jobs_than_one_batch(void **state)
 	assert_int_equal(kit_state(one), ORDER_STATE_VALID);
 }
 
+/* --- who may issue, by the DNS --- */
+
+#define ENFORCE "zones: [{names: [\"*\"], caa: enforce}]\n"
+
+static void test_rfc8659_3__a_name_that_another_may_issue_for(void **state)
+{
+	const struct account *a = kit_account();
+	struct id id;
+
+	(void)state;
+	kit_settings(ENFORCE);
+	script_dns(DNS_FORBIDS);
+	id = finalize_one(a, "dns:a.test dns:b.test");
+	assert_int_equal(kit_state(id), ORDER_STATE_INVALID);
+	assert_true(text_has(kit_load(id).error, "urn:ietf:params:acme:error:caa"));
+	assert_true(text_has(kit_load(id).error, "RFC 8659"));
+	assert_int_equal(script_issued(), 0);
+	assert_int_equal(kit_count(&JOBS), 0);
+	/* reported only: it is issued */
+	kit_settings("zones: [{names: [\"*\"], caa: report}]\n");
+	(void)kit_issue(a, "dns:c.test");
+	/* not asked */
+	kit_settings("zones: [{names: [\"*\"], caa: off}]\n");
+	script_dns(DNS_SILENT);
+	(void)kit_issue(a, "dns:d.test");
+}
+
+static void test_trust_v25__a_dns_that_fails_is_no_permission(void **state)
+{
+	const struct account *a = kit_account();
+	struct id id;
+
+	(void)state;
+	kit_settings(ENFORCE);
+	script_dns(DNS_FAILS);
+	id = finalize_one(a, "dns:a.test");
+	kit_run_ms(60000, 5000);
+	assert_int_equal(kit_state(id), ORDER_STATE_PROCESSING);
+	assert_int_equal(script_issued(), 0);
+	script_dns(DNS_HAS_NONE);
+	kit_run_ms(31000, 1000);
+	assert_int_equal(kit_state(id), ORDER_STATE_VALID);
+}
+
+static void test_restart__while_the_dns_is_asked(void **state)
+{
+	const struct account *a = kit_account();
+	struct id id;
+
+	(void)state;
+	kit_settings(ENFORCE);
+	script_dns(DNS_SILENT);
+	id = finalize_one(a, "dns:a.test dns:b.test");
+	assert_true(script_dns_asked() > 0);
+	assert_int_equal(script_issued(), 0);
+	script_dns(DNS_HAS_NONE);
+	kit_crash();
+	kit_advance_ms(1);
+	assert_int_equal(kit_state(id), ORDER_STATE_VALID);
+	assert_int_equal(script_prepared(), 1);
+}
+
 /* --- by the operator --- */
 
 static enum rc direct(const char *names, const char *csr_names, struct id *out)
@@ -392,6 +454,9 @@ int main(int argc, char **argv)
 		SCENARIO(test_trust_issuance__a_job_left_over_asks_for_nothing),
 		SCENARIO(test_restart__a_retry_waits_for_its_time),
 		SCENARIO(test_restart__more_jobs_than_one_batch),
+		SCENARIO(test_rfc8659_3__a_name_that_another_may_issue_for),
+		SCENARIO(test_trust_v25__a_dns_that_fails_is_no_permission),
+		SCENARIO(test_restart__while_the_dns_is_asked),
 		SCENARIO(test_s1_45__an_order_of_the_operator),
 		SCENARIO(test_trust_clock__back_before_the_authority),
 		SCENARIO(test_trust_clock__ten_years_forward),
