@@ -3,6 +3,7 @@
  * the signer answers, the clock is sane". */
 #include "api/pages.h"
 
+#include "api/status.h"
 #include "base/encode.h"
 #include "core/health.h"
 #include "crypto/pem.h"
@@ -119,6 +120,10 @@ handler_fn page_find(struct str path)
 
 enum rc pages_route(struct request *req, struct fault *f)
 {
+	enum rc rc;
+
+	if (status_route(req, &rc, f))
+		return rc;
 	for (size_t i = 0; i < COUNT_OF(pages); i++) {
 		if (pages[i].plain && str_is(req->http->path, pages[i].path) &&
 		    (req->http->method == HTTP_GET || req->http->method == HTTP_HEAD)) {
@@ -127,6 +132,6 @@ enum rc pages_route(struct request *req, struct fault *f)
 		}
 	}
 	return fault_set(f, RC_NOTFOUND, PROBLEM_NOT_FOUND,
-			 "plain HTTP serves only /root.pem, /roots.pem and /root.der; ACME is at %.*s",
+			 "plain HTTP serves only /root.pem, /roots.pem, /root.der, /crl/ and /ocsp; ACME is at %.*s",
 			 STR_ARG(req->config->base_url));
 }

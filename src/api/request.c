@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "core/jobs.h"
 #include "core/nonce.h"
+#include "core/revocation.h"
 
 #define CONFLICT_TRIES 8
 #define IDLE_REQUESTS 16
@@ -128,6 +129,7 @@ static void request_release(struct request *req)
 	tx_free(req->core.tx);
 	jws_done(&req->jws);
 	account_unref(req->account);
+	crl_unref(req->list);
 	config_unref(req->config);
 	if (req->timer)
 		loop_timer_clear(req->timer);

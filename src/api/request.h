@@ -48,6 +48,7 @@ struct request {
 
 	const char *allow; /* methods that the resource has, for a 405 */
 
+	struct crl *list; /* whose octets the body is (core/revocation.h); owned */
 	int status;
 	struct http_header headers[REPLY_HEADERS_MAX];
 	size_t header_count;

@@ -35,6 +35,8 @@
 #include "core/jobs.h"
 #include "core/rate_limit.h"
 #include "core/nonce.h"
+#include "core/responder.h"
+#include "core/revocation.h"
 #include "core/watch.h"
 #include "crypto/digest.h"
 #include "signer/signer.h"
@@ -270,6 +272,41 @@ static void on_own_certificate(void *arg)
 	loop_stop(s->loop);
 }
 
+/* --- what became of certificates --- */
+
+static void on_responder(void *arg)
+{
+	struct server *s = arg;
+	enum rc rc = own_cert_start(&s->service, s->loop, s->tls, on_own_certificate, s, &s->own_cert);
+
+	if (rc == RC_OK)
+		return;
+	s->exit_code = fail("own certificate", NULL, rc);
+	loop_stop(s->loop);
+}
+
+/* Lists say what was revoked before the start (TRUST V36): next the key that answers OCSP. */
+static void on_lists(void *arg)
+{
+	struct server *s = arg;
+	const struct responder_options o = { .service = &s->service, .loop = s->loop, .signer = s->signer,
+					     .ready = on_responder, .arg = s };
+	enum rc rc = responder_start(&o, &s->service.responder);
+
+	if (rc == RC_OK)
+		return;
+	s->exit_code = fail("ocsp responder", NULL, rc);
+	loop_stop(s->loop);
+}
+
+static enum rc start_status(struct server *s, struct fault *f)
+{
+	const struct revocation_options o = { .service = &s->service, .loop = s->loop, .signer = s->signer,
+					      .ready = on_lists, .arg = s };
+
+	return revocation_start(&o, &s->service.revocation, f);
+}
+
 /* --- signals --- */
 
 static void worker_drained(void *arg)
@@ -334,6 +371,8 @@ static bool needs_restart(const struct config *a, const struct config *b)
 
 	for (size_t i = 0; same && i < a->authority_count; i++)
 		same = str_eq(a->authorities[i].name, b->authorities[i].name) &&
+		       str_eq(a->authorities[i].crl_url, b->authorities[i].crl_url) &&
+		       a->authorities[i].crl_shards == b->authorities[i].crl_shards &&
 		       bytes_eq(a->authorities[i].chain[0], b->authorities[i].chain[0]);
 	for (size_t i = 0; same && i < a->profile_count; i++) {
 		uint8_t ha[32], hb[32];
@@ -524,9 +563,9 @@ static int run_server(struct server *s)
 	if (rc == RC_OK)
 		rc = loop_timer_new(s->loop, drain_timeout, s, &s->drain_timer);
 	if (rc == RC_OK)
-		rc = own_cert_start(&s->service, s->loop, s->tls, on_own_certificate, s, &s->own_cert);
+		rc = start_status(s, &f);
 	if (rc != RC_OK)
-		return fail("start", NULL, rc);
+		return fail("start", &f, rc);
 	jobs_resume(s->service.jobs);
 	loop_run(s->loop);
 	return s->exit_code;
@@ -544,6 +583,8 @@ static void stop_server(struct server *s)
 	request_thread_free(s->plain);
 	own_cert_free(s->own_cert);
 	jobs_free(s->service.jobs);
+	revocation_stop(s->service.revocation);
+	responder_stop(s->service.responder);
 	if (s->limits_timer)
 		save_limits(s, true);
 	loop_timer_free(s->limits_timer);
@@ -564,6 +605,8 @@ static void stop_server(struct server *s)
 	limits_free(s->service.limits);
 	loop_timer_free(s->drain_timer);
 	loop_free(s->loop);
+	revocation_free(s->service.revocation);
+	responder_free(s->service.responder);
 	config_unref(s->service.config);
 }
 

@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/limits.h"
 #include "core/authz.h"
+#include "core/revocation.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
 
@@ -120,6 +121,7 @@ enum rc cert_revoke_record(struct context *c, struct cert_record *cert, int64_t 
 			       1u << CERT_COL_REVOKED_BY);
 	if (rc != RC_OK)
 		return rc;
+	revocation_changed(c->service);
 	hex_encode(cert->serial, serial);
 	return audit_add(c, "cert.revoke", str_of(serial), "reason=%s by=%.*s",
 			 revocation_reason_name(reason), STR_ARG(by));

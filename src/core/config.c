@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "core/authz.h"
 #include "core/rate_limit.h"
+#include "crypto/crl.h"
+#include "signer/law.h"
 #include "signer/signer_config.h"
 
 #define OFF(member) offsetof(struct config_file, member)
@@ -51,6 +53,12 @@ static const struct setting authority_rows[] = {
 	  .doc = "URL of the issuing certificate (AIA caIssuers) put into certificates." },
 	{ .name = "crl_url", .type = SETTING_STR, .offset = AUTHORITY(crl_url), .reload = SETTING_RESTART,
 	  .doc = "CRL distribution point put into certificates." },
+	{ .name = "crl_lifetime", .type = SETTING_DURATION, .offset = AUTHORITY(crl_lifetime_s), .fallback = "7d",
+	  .min = 3600, .max = 90 * DAY, .reload = SETTING_RESTART,
+	  .doc = "How long a revocation list is good; a new one is made at half of it, and soon after each revocation." },
+	{ .name = "crl_shards", .type = SETTING_INT, .offset = AUTHORITY(crl_shards), .fallback = "0", .min = 0,
+	  .max = CRL_SHARDS_MAX, .reload = SETTING_RESTART,
+	  .doc = "Lists by serial number beside the full one; crl_url `http://HOST/crl/NAME.crl` then becomes `.../NAME-3.crl` in a certificate of the third. For more than 100,000 revoked certificates. It cannot be changed once it is not 0." },
 	{ 0 },
 };
 
@@ -323,6 +331,10 @@ static bool build_authority(struct builder *b, const struct config_authority *ra
 	out->ocsp_url = raw->ocsp_url;
 	out->ca_issuers_url = raw->ca_issuers_url;
 	out->crl_url = raw->crl_url;
+	out->crl_lifetime_s = raw->crl_lifetime_s;
+	out->crl_shards = (unsigned)raw->crl_shards;
+	if (raw->crl_shards && !str_ends(raw->crl_url, ".crl"))
+		bad(b, line, "crl_shards", "needs a crl_url that ends in .crl, so that certificates can name their list");
 	if (raw->permit.count) {
 		out->permit = arena_array(b->a, raw->permit.count, sizeof(*out->permit));
 		if (!out->permit)
@@ -448,6 +460,8 @@ static bool build_profiles(struct builder *b)
 		struct profile *p = (struct profile *)config_profile(c, raw[i].name);
 
 		check_word(b, raw[i].name, c->raw.profiles.lines[i], "profiles");
+		if (str_is(raw[i].name, LAW_OCSP_RESPONDER))
+			bad(b, c->raw.profiles.lines[i], "profiles", "this name is that of the OCSP responder's own profile");
 		build_profile(b, &raw[i], c->raw.profiles.lines[i], p ? p : &c->profiles[c->profile_count++]);
 	}
 	return true;
@@ -873,6 +887,7 @@ enum rc config_signer_law(const struct config *c, struct buf *out)
 			.ocsp_url = raw[i].ocsp_url,
 			.ca_issuers_url = raw[i].ca_issuers_url,
 			.crl_url = raw[i].crl_url,
+			.crl_shards = c->authorities[i].crl_shards,
 		};
 		rc = law_profiles(&a, c, s);
 	}

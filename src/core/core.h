@@ -16,6 +16,8 @@ struct nonces;
 struct account_cache;
 struct health;
 struct watch;
+struct revocation;
+struct responder;
 struct secret;
 struct limits;
 
@@ -28,7 +30,9 @@ struct service {
 	struct account_cache *accounts;
 	struct watch *watch;
 	struct health *health;
-	struct limits *limits;
+	struct revocation *revocation; /* NULL: no lists are published (tests) */
+	struct responder *responder;   /* NULL: nobody answers OCSP */
+	struct limits *limits; /* NULL: none (tests) */
 	struct secret *seal_key; /* seals secrets in the store (crypto/seal.h) */
 	bool draining; /* atomic */
 	struct config *config; /* current snapshot: service_config() takes a reference */

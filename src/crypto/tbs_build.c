@@ -244,7 +244,7 @@ static void add_extensions(struct der_writer *w, const struct tbs_spec *spec)
 		ext_close(w, e);
 	}
 	if (spec->ocsp_nocheck) {
-		e = ext_open(w, ID_PKIX("\x30\x01\x05"), false);
+		e = ext_open(w, "\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x05", false);
 		der_add(w, DER_NULL, bytes_of("", 0));
 		ext_close(w, e);
 	}

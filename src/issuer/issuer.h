@@ -53,6 +53,8 @@ struct authority {
 	struct name_subtree *permit;
 	size_t permit_count;
 	struct str ocsp_url, ca_issuers_url, crl_url;
+	int64_t crl_lifetime_s;
+	unsigned crl_shards; /* of revocation lists; 0: there is only the full one (crypto/crl.h) */
 	uint8_t fingerprint[32]; /* SHA-256 of the root's (last) certificate */
 };
 /* Reads the PEM files (chain: issuing first), orders and verifies the chain up to a self-signed

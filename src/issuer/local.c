@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "crypto/crl.h"
 #include "issuer/issuer.h"
 #include "signer/name_law.h"
 
@@ -42,6 +43,7 @@ struct draft {
 	struct san *sans;
 	int64_t now, not_before, not_after;
 	uint8_t serial[SERIAL_MAX];
+	struct str crl_url; /* of the list that this serial belongs to */
 	struct fault *f;
 };
 
@@ -134,6 +136,20 @@ static struct str draft_cn(const struct draft *d)
 	return (struct str){ 0 };
 }
 
+static enum rc draft_urls(struct draft *d)
+{
+	const struct authority *a = d->request->authority;
+
+	d->crl_url = a->crl_url;
+	if (a->crl_shards && a->crl_url.p) {
+		d->crl_url = crl_shard_url(d->arena, a->crl_url,
+					   crl_shard_of(bytes_of(d->serial, sizeof(d->serial)), a->crl_shards));
+		if (!d->crl_url.p)
+			return RC_NOMEM;
+	}
+	return RC_OK;
+}
+
 static enum rc draft_build(struct draft *d, struct bytes *out_tbs)
 {
 	const struct issue_request *r = d->request;
@@ -155,7 +171,7 @@ static enum rc draft_build(struct draft *d, struct bytes *out_tbs)
 		.authority_key_id = a->issuing.subject_key_id,
 		.ocsp_url = a->ocsp_url,
 		.ca_issuers_url = a->ca_issuers_url,
-		.crl_url = a->crl_url,
+		.crl_url = d->crl_url,
 		.must_staple = r->profile->must_staple,
 	};
 	enum rc rc = dn_build(d->arena, (struct str){ 0 }, cn, &spec.subject_dn);
@@ -183,7 +199,7 @@ static enum rc draft_check(struct draft *d, struct bytes tbs)
 		.permit_count = a->issuing.permit_count,
 		.ocsp_url = a->ocsp_url,
 		.ca_issuers_url = a->ca_issuers_url,
-		.crl_url = a->crl_url,
+		.crl_url = d->crl_url,
 	};
 
 	profile_signer_law(d->request->profile, &law);
@@ -223,6 +239,7 @@ static enum rc local_prepare(struct issuer *i, const struct issue_request *r, st
 	serial_new(d.now, d.serial);
 	if ((rc = profile_check_key(r->profile, r->csr->key, f)) != RC_OK ||
 	    (rc = draft_names(&d)) != RC_OK || (rc = draft_validity(&d)) != RC_OK ||
+	    (rc = draft_urls(&d)) != RC_OK ||
 	    (rc = draft_build(&d, &tbs)) != RC_OK || (rc = draft_check(&d, tbs)) != RC_OK ||
 	    (rc = claim_encode(a, r->authority->issuing.spki, tbs, &claim.claim)) != RC_OK)
 		return rc;

@@ -52,6 +52,7 @@ struct http1_parser {
 	enum http_method method;
 	struct slice target, path, query, host;
 	bool has_query, has_host, has_length, chunked, close, expect, blank_line;
+	bool is_old; /* HTTP/1.0 */
 	uint64_t length; /* Content-Length; then what is still to come of it or of the chunk */
 	unsigned chunk_count, chunk_digits;
 	size_t field_count;
@@ -238,6 +239,7 @@ static const char *path_fault(struct str path)
 	return NULL;
 }
 
+/* A query, or data in a path. */
 static const char *query_fault(struct str query)
 {
 	for (size_t i = 0; i < query.len; i++) {
@@ -264,7 +266,7 @@ static bool read_target(struct http1_parser *p, struct str target)
 	if (target.p[0] != '/') /* never empty */
 		return fail(p, 400, "RFC 9112 §3.2.1: the request target is not in origin-form");
 	p->has_query = str_cut(target, '?', &path, &query);
-	why = path_fault(path);
+	why = str_starts(path, HTTP1_DATA_PATH) ? query_fault(path) : path_fault(path);
 	if (!why && p->has_query)
 		why = query_fault(query);
 	if (why)
@@ -281,7 +283,9 @@ static bool read_version(struct http1_parser *p, struct str version)
 	if (version.len != 8 || memcmp(version.p, "HTTP/", 5) != 0 || !is(version.p[5], DIGIT) ||
 	    version.p[6] != '.' || !is(version.p[7], DIGIT))
 		return fail(p, 400, "RFC 9112 §2.3: the request line does not end in a version");
-	if (version.p[5] != '1' || version.p[7] != '1')
+	p->is_old = version.p[5] == '1' && version.p[7] == '0';
+	p->close = p->is_old;
+	if (version.p[5] != '1' || version.p[7] > '1')
 		return fail(p, 505, "policy: HTTP/1.1 is the version spoken here");
 	return true;
 }
@@ -428,11 +432,22 @@ static bool read_header_line(struct http1_parser *p, struct str line)
 	return read_known_field(p, name, value, raw);
 }
 
+/* Programs that ask for the status of a certificate (openssl) speak HTTP/1.0. It is good for nothing
+ * else: one request, its length in Content-Length, and the connection ends (RFC 9112 §6.1, §9.3). */
+static bool is_for_old(struct str path)
+{
+	return str_is(path, "/ocsp") || str_starts(path, HTTP1_DATA_PATH) || str_starts(path, "/crl/");
+}
+
 /* The empty line: how long is the body (RFC 9112 §6.3)? */
 static bool end_head(struct http1_parser *p)
 {
 	if (!p->has_host)
 		return fail(p, 400, "RFC 9112 §3.2: no Host");
+	if (p->is_old && !is_for_old(text(p, p->path)))
+		return fail(p, 505, "policy: HTTP/1.1 is the version spoken here");
+	if (p->is_old && p->chunked)
+		return fail(p, 400, "RFC 9112 §6.1: Transfer-Encoding in HTTP/1.0");
 	if (p->has_length && p->chunked)
 		return fail(p, 400, "RFC 9112 §6.3: both Content-Length and Transfer-Encoding");
 	if (p->length > p->max_body)

@@ -7,6 +7,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+/* Below this path what follows is data and not a path: requests to an OCSP responder are base64 there
+ * (RFC 6960 appendix A.1), with slashes, escaped or not, also two in a row. */
+#define HTTP1_DATA_PATH "/ocsp/"
+
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_PATCH };
 
 struct http_header {
@@ -16,7 +20,7 @@ struct http_header {
 struct http_request {
 	enum http_method method;
 	struct str target; /* origin-form as sent, with query; "*" for OPTIONS only */
-	/* Before '?', not decoded. It is normal already: no "//", no "." or ".." segment, no '\\', and
+	/* Before '?', not decoded. But for what is below HTTP1_DATA_PATH it is normal already: no "//", no "." or ".." segment, no '\\', and
 	 * no percent-encoded '.', '/', '\\' or control. */
 	struct str path;
 	struct str query;  /* after '?', absent if none */

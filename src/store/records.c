@@ -206,6 +206,7 @@ static const struct store_column crl_columns[] = {
 	[CRL_COL_NUMBER] = COLUMN(crl_record, number),
 	[CRL_COL_THIS_UPDATE] = COLUMN(crl_record, this_update),
 	[CRL_COL_NEXT_UPDATE] = COLUMN(crl_record, next_update),
+	[CRL_COL_CONTENT] = COLUMN(crl_record, content),
 	[CRL_COL_DER] = COLUMN(crl_record, der),
 };
 const struct store_table CRLS = {

@@ -172,11 +172,12 @@ struct crl_record {
 	int64_t version;
 	int64_t number;  /* RFC 5280 §5.2.3 */
 	int64_t this_update, next_update;
-	struct bytes der; /* absent while the first one is made, and for one that is too large to keep */
+	struct bytes content; /* SHA-256 of its entries: tells whether there is something new */
+	struct bytes der; /* absent for one that is too large to keep */
 };
 enum {
 	CRL_COL_NAME, CRL_COL_VERSION, CRL_COL_NUMBER, CRL_COL_THIS_UPDATE, CRL_COL_NEXT_UPDATE,
-	CRL_COL_DER,
+	CRL_COL_CONTENT, CRL_COL_DER,
 };
 extern const struct store_table CRLS;
 

@@ -3,6 +3,7 @@
  * refused paths with dot segments, "//" and encoded slashes. */
 #include "api/acme/acme.h"
 #include "api/pages.h"
+#include "api/status.h"
 #include "core/rate_limit.h"
 
 struct endpoint {
@@ -136,6 +137,7 @@ enum rc acme_route(struct request *req, struct fault *f)
 	const struct http_request *http = req->http;
 	const struct endpoint *e = NULL;
 	struct str rest;
+	enum rc rc;
 
 	req->base = str_of(arena_printf(req->arena, "https://%.*s", STR_ARG(http->host)));
 	if (!req->base.p)
@@ -153,6 +155,8 @@ enum rc acme_route(struct request *req, struct fault *f)
 	}
 	if (e)
 		return enter(req, e, f);
+	if (status_route(req, &rc, f))
+		return rc;
 	req->handler = page_find(http->path);
 	if (!req->handler)
 		return not_found(f);

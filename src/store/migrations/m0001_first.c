@@ -127,6 +127,7 @@ static const struct migration_step steps[] = {
 		{ "number", STORE_INT },
 		{ "this_update", STORE_INT },
 		{ "next_update", STORE_INT },
+		{ "content", STORE_BLOB },
 		{ "der", STORE_BLOB },
 	} },
 	{ MIGRATION_TABLE, "eabs", .columns = {
