@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/nonce.h"
+#include "core/rate_limit.h"
 #include "core/watch.h"
 #include "crypto/digest.h"
 #include "issuer/ca_create.h"
@@ -196,6 +197,7 @@ static void start_service(void)
 	must(nonces_new(s->config->raw.lifetimes.nonce_s, &s->nonces));
 	must(account_cache_new(64, &s->accounts));
 	must(watch_new(&s->watch));
+	must(limits_new(&s->limits));
 	must(script_issuer_new(folder, kit.loop, &s->issuer));
 	must(validator_env_new(kit.loop, &kit.validators));
 	must(jobs_new(&(struct jobs_options){ .service = s, .loop = kit.loop, .validators = kit.validators },
@@ -219,6 +221,7 @@ static void stop_service(bool for_good)
 	validator_env_free(kit.validators);
 	s->issuer->ops->free(s->issuer);
 	watch_free(s->watch);
+	limits_free(s->limits);
 	account_cache_free(s->accounts);
 	nonces_free(s->nonces);
 	loop_free(kit.loop);
