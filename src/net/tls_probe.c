@@ -357,10 +357,21 @@ static void watch(struct tls_probe *op, short what)
 		finish_internal(op, RC_NOMEM);
 }
 
+/* Begins to connect to the peer; 0 or errno. */
+static int connect_to(struct tls_probe *op)
+{
+	op->fd = socket(op->peer.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	if (op->fd < 0)
+		return errno;
+	return connect(op->fd, &op->peer.sa, op->peer.len) == 0 || errno == EINPROGRESS ? 0 : errno;
+}
+
 /* Dials the next address. */
 static void dial(struct tls_probe *op)
 {
+	char peer[ADDR_TEXT_MAX];
 	int64_t share_ms;
+	int err;
 
 	for (;;) {
 		op->step_ms = clock_mono_ms();
@@ -369,18 +380,19 @@ static void dial(struct tls_probe *op)
 			       op->host, op->targets.failures);
 			return;
 		}
-		op->fd = socket(op->peer.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
-		if (op->fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		err = connect_to(op);
+		if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM) {
 			finish_internal(op, RC_BUSY);
 			return;
 		}
-		if (op->fd >= 0 && (connect(op->fd, &op->peer.sa, op->peer.len) == 0 || errno == EINPROGRESS)) {
+		if (err == 0) {
 			loop_timer_set(op->timer, share_ms);
 			watch(op, EV_WRITE);
 			return;
 		}
-		targets_failed(&op->targets, targets_errno_text(errno));
-		trace_add(&op->trace, "connect %s: %s", op->host, targets_errno_text(errno));
+		addr_text(&op->peer, peer);
+		trace_add(&op->trace, "connect %s: %s", peer, targets_errno_text(err));
+		targets_failed(&op->targets, targets_errno_text(err));
 		hang_up(op);
 	}
 }
