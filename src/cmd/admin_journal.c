@@ -1,4 +1,4 @@
-/* admin_journal.c - `assay job list`, `assay audit list`. */
+/* admin_journal.c - `assay job list`. */
 #include <stdio.h>
 
 #include "cmd/admin_client.h"
@@ -56,32 +56,4 @@ int verb_job(int argc, char **argv)
 	static const struct verb verbs[] = { { "list", job_list, "work under way, the oldest first" }, { 0 } };
 
 	return verbs_run("assay job", "Work under way in the running server.", verbs, argc, argv);
-}
-
-static void audit_row(struct admin *x, const struct node *n, void *arg)
-{
-	struct table *t = arg;
-
-	table_cell(t, time_short(&x->arena, node_str(n, "at")));
-	table_cell(t, node_str(n, "actor"));
-	table_cell(t, node_str(n, "action"));
-	table_cell(t, node_str(n, "subject"));
-	table_cell(t, node_str(n, "detail"));
-}
-
-static int audit_list(int argc, char **argv)
-{
-	static const char *const headings[] = { "TIME", "WHO", "DID", "TO", "DETAIL" };
-
-	return list_pages(argc, argv, "assay audit list",
-			  "Lists what was done and by whom, the newest first: written in the same transaction as the\n"
-			  "act itself.\n\n  assay audit list --limit 1000 --json",
-			  "/v1/audit", "audit", headings, COUNT_OF(headings), audit_row);
-}
-
-int verb_audit(int argc, char **argv)
-{
-	static const struct verb verbs[] = { { "list", audit_list, "what was done, the newest first" }, { 0 } };
-
-	return verbs_run("assay audit", "The audit trail of the running server.", verbs, argc, argv);
 }

@@ -21,7 +21,7 @@ static const struct verb verbs[] = {
 	{ "authority", verb_authority, "certificate authorities: list, show" },
 	{ "directory", verb_directory, "ACME directories: list, show" },
 	{ "job", verb_job, "work under way: list" },
-	{ "audit", verb_audit, "what was done, and by whom: list" },
+	{ "audit", verb_audit, "what was done, and by whom: list, tail, export, verify" },
 	{ 0 },
 };
 

@@ -180,7 +180,7 @@ static enum rc visit(struct limits *l, const struct config *c, enum limit_rule r
 	struct stripe *s;
 	bool found;
 
-	if (limit->count == 0)
+	if (!l || limit->count == 0)
 		return RC_OK;
 	hash_subject(l, rule, subject, hash);
 	s = find_set(l, hash, &set);

@@ -247,12 +247,26 @@ static const struct store_column audit_columns[] = {
 	[AUDIT_COL_ACTION] = COLUMN(audit_record, action),
 	[AUDIT_COL_SUBJECT] = COLUMN(audit_record, subject),
 	[AUDIT_COL_DETAIL] = COLUMN(audit_record, detail),
+	[AUDIT_COL_NUMBER] = COLUMN(audit_record, number),
+	[AUDIT_COL_BEFORE] = COLUMN(audit_record, before),
+	[AUDIT_COL_HASH] = COLUMN(audit_record, hash),
+};
+static const struct store_index audit_indexes[] = {
+	[AUDITS_BY_NUMBER] = { .name = "audits_by_number",
+		.columns = { AUDIT_COL_NUMBER }, .count = 1, .unique = true },
+};
+static const struct store_chain audit_chain = {
+	.number = AUDIT_COL_NUMBER, .before = AUDIT_COL_BEFORE, .hash = AUDIT_COL_HASH,
+	.index = AUDITS_BY_NUMBER,
 };
 const struct store_table AUDITS = {
 	.name = "audits",
 	.record_size = sizeof(struct audit_record),
 	.columns = audit_columns,
 	.column_count = COUNT_OF(audit_columns),
+	.indexes = audit_indexes,
+	.index_count = COUNT_OF(audit_indexes),
+	.chain = &audit_chain,
 	.version_column = AUDIT_COL_VERSION,
 };
 

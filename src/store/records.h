@@ -202,7 +202,7 @@ enum {
 };
 extern const struct store_table EABS;
 
-/* Audit trail (hash chain: issue of its own): append only, written in the transaction of the act. */
+/* Audit trail: a hash chain, append only, written in the transaction of the act. */
 struct audit_record {
 	struct id id;
 	int64_t version;
@@ -211,12 +211,15 @@ struct audit_record {
 	struct str action;  /* "account.create", "cert.issue", ... */
 	struct str subject; /* id or name */
 	struct str detail;  /* key=value words */
+	int64_t number;     /* 1, 2, 3, ...: this and the next two by the writer (struct store_chain) */
+	struct bytes before, hash;
 };
 enum {
 	AUDIT_COL_ID, AUDIT_COL_VERSION, AUDIT_COL_AT, AUDIT_COL_ACTOR, AUDIT_COL_ACTION,
-	AUDIT_COL_SUBJECT, AUDIT_COL_DETAIL,
+	AUDIT_COL_SUBJECT, AUDIT_COL_DETAIL, AUDIT_COL_NUMBER, AUDIT_COL_BEFORE, AUDIT_COL_HASH,
 };
 extern const struct store_table AUDITS;
+enum { AUDITS_BY_NUMBER };
 
 /* All of the above, NULL-terminated: for store_open(). */
 extern const struct store_table *const STORE_TABLES[];

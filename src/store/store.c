@@ -51,6 +51,9 @@ enum rc store_open(const struct store_options *options, struct store **out, stru
 		return rc;
 	s->ops = ops;
 	s->tables = o.tables;
+	for (size_t i = 0; o.tables[i]; i++)
+		if (o.tables[i]->chain)
+			s->chained = o.tables[i];
 	s->busy_limit_ms = o.busy_limit_ms;
 	s->fatal = fatal_default;
 	rc = writer_start(s);

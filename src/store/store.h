@@ -54,6 +54,16 @@ struct store_index {
  *
  * Column 0 is the primary key (ID, TEXT or BLOB). The column named "version" (INT) is kept by the
  * store: 1 after insert, +1 at each update. Every table has one. */
+/* A table whose rows are chained: each has a number, the hash of the row before it and its own, all
+ * three given by the writer in the transaction that inserts it. Rows are never changed or removed.
+ * At most one table of a store is chained. */
+struct store_chain {
+	unsigned char number; /* INT; with a unique index of its own */
+	unsigned char before; /* BLOB, 32 octets; zeroes in the first row */
+	unsigned char hash;   /* BLOB, 32 octets */
+	unsigned char index;  /* over number */
+};
+
 struct store_table {
 	const char *name;
 	size_t record_size;
@@ -62,7 +72,12 @@ struct store_table {
 	const struct store_index *indexes;
 	unsigned index_count;
 	unsigned version_column;
+	const struct store_chain *chain; /* NULL: an ordinary table */
 };
+
+/* What the hash of a row must be: SHA-256 over the table's name and every column but version and the
+ * hash itself, each with type and length. */
+void store_chain_hash(const struct store_table *t, const void *record, uint8_t out[32]);
 
 #define STORE_PRIMARY (-1)
 
@@ -170,6 +185,7 @@ void tx_free(struct tx *tx);
 /* Forgets all operations: a handler that runs again starts empty. */
 void tx_reset(struct tx *tx);
 bool tx_is_empty(const struct tx *tx);
+/* A chained table's own columns (struct store_chain) need not be filled: the writer does. */
 enum rc tx_insert(struct tx *tx, const struct store_table *t, const void *record) MUST_USE;
 /* Writes the columns of the set (bit n = column n; never the primary key or version) of the row
  * whose primary key and version are those in record. */

@@ -70,14 +70,23 @@ struct store_ops {
 	enum rc (*settle)(struct store *s);
 };
 
+/* The end of the chain as the writer has it. */
+struct chain_head {
+	bool known;
+	int64_t number;
+	uint8_t hash[32];
+};
+
 struct store {
 	const struct store_ops *ops;
 	const struct store_table *const *tables;
 	int busy_limit_ms;
+	const struct store_table *chained; /* the chained table, if there is one */
 	char description[96];
 	struct queue queue; /* of struct tx */
 	struct thread writer;
 	/* The writer thread's own: */
+	struct chain_head head;
 	bool failed; /* an I/O error happened: nothing is written any more */
 	char error[256];
 	/* Set before the first submit: */
@@ -91,6 +100,13 @@ struct store_read {
 
 extern const struct store_ops SQLITE_STORE;
 extern const struct store_ops MEMORY_STORE;
+
+/* --- chained tables (chain.c), on the writer's thread --- */
+
+/* Reads the end of the chain, once; after begin(), when nobody else can write. */
+enum rc chain_load(struct store *s) MUST_USE;
+/* Gives the transaction's rows of the chained table their place behind the head, and moves it. */
+void chain_link(struct store *s, const struct tx *tx);
 
 /* --- the writer thread (writer.c) --- */
 

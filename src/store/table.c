@@ -225,5 +225,12 @@ bool table_is_sound(const struct store_table *t)
 			if (ix->columns[c] == 0 || ix->columns[c] >= t->column_count)
 				return false;
 	}
+	if (t->chain && (t->record_size > STORE_CHAINED_MAX || t->chain->index >= t->index_count ||
+			 !t->indexes[t->chain->index].unique || t->indexes[t->chain->index].count != 1 ||
+			 t->indexes[t->chain->index].columns[0] != t->chain->number ||
+			 t->columns[t->chain->number].type != STORE_INT ||
+			 t->columns[t->chain->before].type != STORE_BLOB ||
+			 t->columns[t->chain->hash].type != STORE_BLOB))
+		return false;
 	return end == t->record_size;
 }

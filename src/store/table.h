@@ -13,6 +13,9 @@ struct store_value {
 	size_t len;
 };
 
+/* A record of a chained table has at most so many octets. */
+#define STORE_CHAINED_MAX 512
+
 struct store_value table_value(const struct store_table *t, const void *record, unsigned column);
 /* Writes v, whose octets must live as long as the record, into the column. v.type must be the
  * column's type; an ID must have its 16 octets. */

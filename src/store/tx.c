@@ -64,12 +64,28 @@ static enum rc add(struct tx *tx, enum tx_kind kind, const struct store_table *t
 	return RC_OK;
 }
 
+/* Room in the operation for what the writer will put there. */
+static void chain_blank(const struct store_table *t, void *record)
+{
+	static const uint8_t blank[32];
+	struct store_value v = { STORE_BLOB, .p = blank, .len = sizeof(blank) };
+
+	table_set(t, record, t->chain->before, v);
+	table_set(t, record, t->chain->hash, v);
+}
+
 enum rc tx_insert(struct tx *tx, const struct store_table *t, const void *record)
 {
+	_Alignas(16) uint8_t blanked[STORE_CHAINED_MAX];
 	uint32_t columns = table_all_columns(t);
 	struct tx_op *op;
 	enum rc rc;
 
+	if (t->chain) {
+		memcpy(blanked, record, t->record_size);
+		chain_blank(t, blanked);
+		record = blanked;
+	}
 	if (!table_row_is_valid(t, record, columns))
 		return RC_INVALID;
 	rc = add(tx, TX_INSERT, t, record, columns, &op);
@@ -86,7 +102,7 @@ enum rc tx_update(struct tx *tx, const struct store_table *t, const void *record
 	struct tx_op *op;
 	enum rc rc;
 
-	if (columns == 0 || (columns & kept) || (columns & ~table_all_columns(t)) ||
+	if (t->chain || columns == 0 || (columns & kept) || (columns & ~table_all_columns(t)) ||
 	    table_value(t, record, t->version_column).i < 1 ||
 	    !table_row_is_valid(t, record, columns | 1))
 		return RC_INVALID;
@@ -100,7 +116,7 @@ enum rc tx_delete(struct tx *tx, const struct store_table *t, const void *record
 {
 	struct tx_op *op;
 
-	if (!table_row_is_valid(t, record, 1))
+	if (t->chain || !table_row_is_valid(t, record, 1))
 		return RC_INVALID;
 	return add(tx, TX_DELETE, t, record, 1, &op);
 }

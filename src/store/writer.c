@@ -50,13 +50,18 @@ static enum attempt apply_all(struct store *s, struct tx *tx, size_t count, bool
 			      enum rc *out_rc)
 {
 	for (size_t i = 0; i < count; i++, tx = next_of(tx)) {
+		struct chain_head head = s->head;
 		bool is_clean = true;
 
 		tx->rc = RC_OK;
 		if (!writes(tx))
 			continue;
+		chain_link(s, tx);
 		tx->rc = s->ops->apply(s, tx, undo, &is_clean);
-		if (tx->rc == RC_OK || (is_own_failure(tx->rc) && is_clean))
+		if (tx->rc == RC_OK)
+			continue;
+		s->head = head; /* the next one takes its place */
+		if (is_own_failure(tx->rc) && is_clean)
 			continue;
 		*out_rc = tx->rc;
 		return is_own_failure(tx->rc) ? ATTEMPT_AGAIN : ATTEMPT_FAILED;
@@ -83,16 +88,21 @@ static enum rc write_group(struct store *s, struct tx *list, size_t count)
 		return RC_OK;
 
 	for (int undo = 0; undo <= 1; undo++) {
-		enum attempt attempt;
+		enum attempt attempt = ATTEMPT_FAILED;
+		struct chain_head head;
 
 		rc = s->ops->begin(s, wait_left_ms(s, list));
 		if (rc != RC_OK)
 			return rc;
-		attempt = apply_all(s, list, count, undo, &rc);
+		rc = chain_load(s);
+		head = s->head;
+		if (rc == RC_OK)
+			attempt = apply_all(s, list, count, undo, &rc);
 		if (attempt == ATTEMPT_DONE)
 			rc = s->ops->commit(s);
 		if (rc == RC_OK)
 			return RC_OK;
+		s->head = head;
 		s->ops->rollback(s);
 		if (attempt != ATTEMPT_AGAIN)
 			return rc;

@@ -637,6 +637,77 @@ static void test_real_tables__take_a_row_each(void **state)
 	assert_rc(RC_CONFLICT, store_commit(env->s, tx));
 }
 
+/* Inserts so many rows into the trail in one tx; conflict: the tx fails after the first of them. */
+static void audit_some(struct env *env, int count, bool conflict)
+{
+	struct thing thing = thing_new(1);
+	struct tx *tx = tx_must();
+
+	for (int i = 0; i < count; i++) {
+		struct audit_record row = { .id = id_new(), .at = 5 + i, .actor = STR("system"), .detail = STR("") };
+
+		assert_ok(tx_insert(tx, &AUDITS, &row));
+		if (conflict && i == 0) {
+			assert_ok(tx_insert(tx, &THINGS, &thing));
+			assert_ok(tx_insert(tx, &THINGS, &thing));
+		}
+	}
+	assert_rc(conflict ? RC_CONFLICT : RC_OK, store_commit(env->s, tx));
+}
+
+/* Every row has the next number, the hash before and the hash of what it says. */
+static void assert_chain(struct env *env, size_t expected)
+{
+	uint8_t before[32] = { 0 }, hash[32];
+	struct audit_record *rows;
+	size_t count;
+
+	assert_ok(store_list(env->r, &(struct store_query){ .table = &AUDITS, .index = AUDITS_BY_NUMBER, .limit = 1000 },
+			     &env->a, &rows, &count));
+	assert_int_equal(count, expected);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(rows[i].number, i + 1);
+		assert_true(bytes_eq(rows[i].before, bytes_of(before, 32)));
+		store_chain_hash(&AUDITS, &rows[i], hash);
+		assert_true(bytes_eq(rows[i].hash, bytes_of(hash, 32)));
+		memcpy(before, hash, 32);
+	}
+}
+
+static void test_chain__has_no_gap_whatever_fails(void **state)
+{
+	struct env *env = *state;
+	size_t rows = 0;
+
+	for (int i = 0; i < 20; i++) {
+		audit_some(env, 1 + i % 3, false);
+		rows += (size_t)(1 + i % 3);
+		audit_some(env, 2, true);
+	}
+	assert_chain(env, rows);
+	if (!env->back_end->is_durable)
+		return;
+	env_close(env);
+	env_open(env);
+	audit_some(env, 2, false);
+	assert_chain(env, rows + 2);
+}
+
+static void test_chain__rows_are_never_changed_or_removed(void **state)
+{
+	struct env *env = *state;
+	struct audit_record *rows;
+	struct tx *tx = tx_must();
+	size_t count;
+
+	audit_some(env, 1, false);
+	assert_ok(store_list(env->r, &(struct store_query){ .table = &AUDITS, .index = STORE_PRIMARY, .limit = 5 },
+			     &env->a, &rows, &count));
+	assert_rc(RC_INVALID, tx_update(tx, &AUDITS, rows, STORE_COLUMNS(AUDIT_COL_DETAIL)));
+	assert_rc(RC_INVALID, tx_delete(tx, &AUDITS, rows));
+	tx_free(tx);
+}
+
 static void test_ping_and_describe(void **state)
 {
 	struct env *env = *state;
@@ -701,6 +772,8 @@ int main(void)
 		T(test_read_begin__sees_one_snapshot_until_the_end),
 		T(test_commit__is_seen_by_every_reader_afterwards),
 		T(test_real_tables__take_a_row_each),
+		T(test_chain__has_no_gap_whatever_fails),
+		T(test_chain__rows_are_never_changed_or_removed),
 		T(test_ping_and_describe),
 		T(test_reopen__what_was_committed_is_there),
 		T(test_open__unknown_urls_are_refused),

@@ -74,7 +74,8 @@ static const struct store_migration *const thing_migrations[] = {
 	&MIGRATION_0001_FIRST, &thing_migration, NULL
 };
 static const struct store_table *const thing_tables[] = {
-	&THINGS, &ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &AUDITS, NULL
+	&THINGS, &ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &CRLS, &AUDITS,
+	&EABS, NULL
 };
 
 /* A thing that may be inserted as it is; its slices are literals. */

@@ -37,6 +37,7 @@ static const struct route {
 	{ "/v1/zones", HTTP_GET, admin_zones },
 	{ "/v1/jobs", HTTP_GET, admin_jobs },
 	{ "/v1/audit", HTTP_GET, admin_audit },
+	{ "/v1/audit/chain", HTTP_GET, admin_audit_chain },
 };
 
 /* The name that the audit trail keeps: the user's, or the number of one without a name. */

@@ -35,6 +35,7 @@ enum rc admin_directories(struct request *req, struct fault *f);
 enum rc admin_directory(struct request *req, struct fault *f);
 enum rc admin_zones(struct request *req, struct fault *f);
 enum rc admin_jobs(struct request *req, struct fault *f);
+enum rc admin_audit_chain(struct request *req, struct fault *f);
 enum rc admin_audit(struct request *req, struct fault *f);
 
 /* --- answers --- */

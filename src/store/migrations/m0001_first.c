@@ -152,7 +152,13 @@ static const struct migration_step steps[] = {
 		{ "action", STORE_TEXT },
 		{ "subject", STORE_TEXT },
 		{ "detail", STORE_TEXT },
+		{ "number", STORE_INT },
+		{ "before", STORE_BLOB },
+		{ "hash", STORE_BLOB },
 	} },
+	{ MIGRATION_INDEX, "audits", "audits_by_number",
+	  .columns = { { "number", STORE_INT } },
+	  .unique = true },
 };
 
 const struct store_migration MIGRATION_0001_FIRST = {
