@@ -577,6 +577,9 @@ static void stop_server(struct server *s)
 		loop_stop(s->workers[i].loop);
 		thread_join(&s->workers[i].thread);
 	}
+	/* Commits of requests that nobody answers any more still call back: wait for them. */
+	if (s->service.store && store_ping(s->service.store) != RC_OK)
+		LOG_WARN("stop", F_TEXT("cause", "the store does not commit"));
 	for (unsigned i = 0; i < s->worker_count; i++)
 		request_thread_free(s->workers[i].requests);
 	request_thread_free(s->admin);

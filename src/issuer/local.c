@@ -26,7 +26,9 @@
 #define CLAIM_ARENA (LIMIT_TBS_BYTES * 8)
 #define KEY_CACHE 4
 #define LEFT_MIN_S 3600 /* policy: the issuer must live for so long, or for the profile's lifetime */
-#define SLACK_S 300 /* a client may have taken notBefore from its own clock, some time ago */
+/* A client may have asked for notBefore at newOrder, some time ago; less than the day that the signer's
+ * law leaves for it. */
+#define SLACK_S (12 * 3600)
 
 struct local {
 	struct issuer issuer;
