@@ -222,7 +222,9 @@ METHODS = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW", "get
 def test_v03__unknown_methods(wire, account, name, method):
     order = account.order(name())
     url, challenge = order.challenge()
-    for target in [wire.directory_url, *[u for u in wire.directory.values() if isinstance(u, str)],
+    resources = {**wire.directory, "renewalInfo": wire.directory.get("renewalInfo", "") + "/a.b"}
+    for target in [wire.directory_url,
+                   *[u for u in resources.values() if isinstance(u, str) and u.startswith("https")],
                    account.url, order.url, order.body["finalize"], url, challenge["url"]]:
         body = dumps(wire.sign(target, {}, account.key, account.url, wire.nonce()))
         got = wire.http.request(method, target, body=body, fresh=True,

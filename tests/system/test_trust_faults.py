@@ -22,7 +22,7 @@ from cryptography import x509
 
 from acmewire import Account, Key, make_csr, refused, wait_until
 from peers import Responder, running, sleeper
-from servers import AssayServe
+from servers import PROGRAMS, AssayServe
 
 pytestmark = pytest.mark.assay
 
@@ -128,19 +128,47 @@ def test_v69__a_failed_fsync_ends_the_server_without_an_acknowledgement(own):
     database.close()
 
 
-@needs("strace")
-def test_v69__a_failed_fsync_of_the_signers_journal_signs_nothing(own, web):
-    account = Account(own.wire())
-    order = account.order("journal.test").authorize(web)
-    monitor, worker = signer_of(own)
-    with injected(worker, "fdatasync,fsync:error=EIO"):
-        got = order.finalize(make_csr(["journal.test"]))
-        assert got.status == 200, got
-        wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 15, "the worker ends")
-    # Its successor has read the journal again and answers for the same serial.
-    assert order.wait(30)["status"] == "valid"
-    assert signer_of(own)[0] == monitor
-    assert all_serials(own).count(f"{serial_of(order):040x}") == 1
+FAILING_SYNC = """
+#include <errno.h>
+static int count;
+int fdatasync(int fd) { (void)fd; if (++count < 7) return 0; errno = EIO; return -1; }
+"""
+
+
+@needs("cc")
+def test_v69__a_failed_fsync_of_the_signers_journal_signs_nothing(tmp_path):
+    """strace cannot do it: the signer's filter ends a process whose calls are tampered with. So
+    fdatasync() itself fails, in each worker from its seventh call on."""
+    (tmp_path / "sync.c").write_text(FAILING_SYNC)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "sync.so", tmp_path / "sync.c"],
+                   check=True)
+    wrapper = tmp_path / "signer"
+    wrapper.write_text(f'#!/bin/sh\nLD_PRELOAD={tmp_path / "sync.so"} '
+                       f'exec {PROGRAMS / "assay-signer"} "$@"\n')
+    wrapper.chmod(0o755)
+    made = AssayServe(tmp_path / "serve", edit=lambda t: t + f'signer: {{program: "{wrapper}"}}\n')
+    try:
+        with running(Responder(made.http01_port)) as web:
+            account = Account(made.wire())
+            account.order("journal.test").authorize(web)
+            monitor, first = signer_of(made)
+            serials = []
+            for _ in range(12):
+                order = account.order("journal.test")
+                assert order.finalize(make_csr(["journal.test"])).status == 200
+                # A worker whose journal failed answers nobody; its successor reads the journal
+                # again and has the same serial to sign.
+                assert order.wait(30)["status"] == "valid"
+                serials.append(f"{serial_of(order):040x}")
+            assert signer_of(made)[0] == monitor
+            assert signer_of(made)[1] != first, "the worker went on after a failed fsync"
+            assert len(set(serials)) == len(serials)
+            recorded = all_serials(made)
+            assert all(recorded.count(serial) == 1 for serial in serials)
+            died = [line for line in made.process.output().splitlines() if "signer_worker_died" in line]
+            assert died and "signal=31" not in died[0], died  # by itself, and not by its filter
+    finally:
+        made.close()
 
 
 @needs("strace")
