@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/jobs.h"
+#include "core/metrics.h"
 #include "core/nonce.h"
 #include "core/revocation.h"
 
@@ -162,6 +163,8 @@ static void send_reply(struct request *req)
 	reply_header(req, "Request-Id", str_of(req->id));
 	if (req->status < 400)
 		log_reply(req, NULL);
+	metrics_request(req->thread->o.admin ? "admin" : req->endpoint, req->status,
+			clock_mono_us() - req->started_us);
 	reply.header_count = req->header_count;
 	reply.body = str_bytes(req->body);
 	http_reply(req->exchange, &reply);

@@ -46,6 +46,7 @@ struct request {
 	bool drop_account; /* forget the cached account when durable: it was changed */
 	struct id drop_account_id;
 
+	const char *endpoint; /* for metrics; a literal, NULL: any other */
 	const char *allow; /* methods that the resource has, for a 405 */
 
 	struct crl *list; /* whose octets the body is (core/revocation.h); owned */

@@ -21,6 +21,7 @@
 
 #include "api/acme/acme.h"
 #include "api/admin/admin.h"
+#include "api/metrics.h"
 #include "api/own_cert.h"
 #include "api/pages.h"
 #include "base/clock.h"
@@ -64,6 +65,7 @@ struct server {
 	struct request_thread *admin, *plain;
 	struct loop_timer *drain_timer, *limits_timer;
 	struct worker *workers;
+	struct worker metrics; /* its own thread: counting a million certificates holds up nobody */
 	unsigned worker_count;
 	unsigned draining; /* workers that are not done */
 	struct loop_work drained;
@@ -185,6 +187,46 @@ static unsigned request_threads(const struct config *c)
 	return 1;
 }
 
+/* --- metrics --- */
+
+static enum rc start_metrics(struct server *s, struct fault *f)
+{
+	const struct setting_strs *listen = &s->service.config->raw.listen.metrics;
+	struct request_thread_options o = { .service = &s->service, .route = metrics_route, .any_host = true,
+					    .max_connections = 16 };
+	struct worker *w = &s->metrics;
+	enum rc rc;
+
+	if (!listen->count)
+		return RC_OK;
+	w->server = s;
+	rc = loop_new(&w->loop);
+	if (rc == RC_OK)
+		rc = request_thread_new(&o, w->loop, &w->requests);
+	if (rc == RC_OK)
+		rc = listen_all(request_thread_http(w->requests), listen, 9464, NULL, f);
+	if (rc == RC_OK)
+		rc = thread_start(&w->thread, "metrics", worker_main, w);
+	if (rc != RC_OK) {
+		request_thread_free(w->requests);
+		loop_free(w->loop);
+		w->loop = NULL;
+	}
+	return rc;
+}
+
+static void stop_metrics(struct server *s)
+{
+	struct worker *w = &s->metrics;
+
+	if (!w->loop)
+		return;
+	loop_stop(w->loop);
+	thread_join(&w->thread);
+	request_thread_free(w->requests);
+	loop_free(w->loop);
+}
+
 /* --- rate limits --- */
 
 static void limits_saved(void *arg, enum rc rc)
@@ -264,6 +306,8 @@ static void on_own_certificate(void *arg)
 		rc = RC_NOMEM;
 	for (unsigned i = 0; rc == RC_OK && i < s->worker_count; i++)
 		rc = start_worker(s, &s->workers[i], &f);
+	if (rc == RC_OK)
+		rc = start_metrics(s, &f);
 	if (rc == RC_OK) {
 		announce(s);
 		return;
@@ -491,8 +535,8 @@ static enum rc listen_here(struct server *s, struct fault *f)
  * address policy before any thread exists. */
 static enum rc set_own_addresses(const struct config *c, struct fault *f)
 {
-	const struct setting_strs *lists[] = { &c->raw.listen.acme, &c->raw.listen.http };
-	static const uint16_t ports[] = { 443, 80 };
+	const struct setting_strs *lists[] = { &c->raw.listen.acme, &c->raw.listen.http, &c->raw.listen.metrics };
+	static const uint16_t ports[] = { 443, 80, 9464 };
 	struct addr own[64];
 	size_t count = 0;
 
@@ -573,6 +617,7 @@ static int run_server(struct server *s)
 
 static void stop_server(struct server *s)
 {
+	stop_metrics(s);
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		loop_stop(s->workers[i].loop);
 		thread_join(&s->workers[i].thread);

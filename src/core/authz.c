@@ -11,6 +11,7 @@
 #include "acme/problem.h"
 #include "base/encode.h"
 #include "core/jobs.h"
+#include "core/metrics.h"
 #include "core/rate_limit.h"
 #include "crypto/digest.h"
 #include "validator/validator.h"
@@ -277,6 +278,7 @@ enum rc challenge_validated(struct context *c, struct authz_record *z,
 	enum rc rc = RC_OK;
 
 	z->trace = result->trace;
+	metrics_validation(z->attempted, result->valid, c->now - z->attempted_at);
 	if (result->valid) {
 		z->status = AUTHZ_VALID;
 		z->validated_at = c->now;

@@ -29,6 +29,8 @@ static const struct setting listen_rows[] = {
 	  .reload = SETTING_RESTART, .doc = "Addresses for ACME over HTTPS: `:443`, `10.0.0.5:8443`, `[fd00::5]:443`." },
 	{ .name = "http", .type = SETTING_STR_LIST, .offset = OFF(listen.http) - OFF(listen),
 	  .reload = SETTING_RESTART, .doc = "Plain HTTP: serves only the roots for bootstrap." },
+	{ .name = "metrics", .type = SETTING_STR_LIST, .offset = OFF(listen.metrics) - OFF(listen),
+	  .reload = SETTING_RESTART, .doc = "Plain HTTP for Prometheus, `/metrics` and nothing else: `127.0.0.1:9464`; default: none." },
 	{ .name = "admin", .type = SETTING_STR_LIST, .offset = OFF(listen.admin) - OFF(listen),
 	  .fallback = "unix:/run/assay/admin.sock", .reload = SETTING_RESTART,
 	  .doc = "The local admin socket, `unix:PATH`; the peer's user id is its credential." },

@@ -60,7 +60,7 @@ struct config_file {
 	struct str name, public_url;
 	struct setting_strs hosts;
 	struct {
-		struct setting_strs acme, http, admin;
+		struct setting_strs acme, http, admin, metrics;
 	} listen;
 	struct str store;
 	struct setting_items authorities, profiles, directories, eab_keys, zones;

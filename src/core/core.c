@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "core/metrics.h"
 
 struct config *service_config(struct service *s)
 {
@@ -53,5 +54,6 @@ enum rc audit_add(struct context *c, const char *action, struct str subject, con
 	(void)vsnprintf(detail, sizeof(detail), fmt, args);
 	va_end(args);
 	r.detail = str_of(detail);
+	metrics_act(action);
 	return tx_insert(c->tx, &AUDITS, &r);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/metrics.h"
 
 #define PROBE_EVERY_MS 5000
 /* 2026-11-01: a clock before this is wrong. */
@@ -17,6 +18,7 @@ struct health {
 	struct signer *signer;
 	struct loop_timer *timer;
 	enum rc committed;
+	int64_t asked_at_us; /* the signer */
 	bool busy; /* a probe is under way: the store or the signer has not answered yet */
 	const char *why; /* atomic; static text, NULL: ready */
 };
@@ -29,15 +31,19 @@ static void set_why(struct health *h, const char *why)
 
 static void signer_answered(void *arg, enum rc rc, struct bytes signature, const struct fault *f)
 {
+	struct health *h = arg;
+
 	(void)signature;
 	(void)f;
-	set_why(arg, rc == RC_OK ? NULL : "the signer does not answer");
+	metrics_signer(rc == RC_OK, clock_mono_us() - h->asked_at_us);
+	set_why(h, rc == RC_OK ? NULL : "the signer does not answer");
 }
 
 static void store_answered_here(struct loop_work *w)
 {
 	struct health *h = (struct health *)w;
 
+	h->asked_at_us = clock_mono_us();
 	if (h->committed != RC_OK)
 		set_why(h, "the store does not commit");
 	else if (signer_ping(h->signer, signer_answered, h) != RC_OK)

@@ -99,6 +99,7 @@ static enum rc enter(struct request *req, const struct endpoint *e, struct fault
 
 	req->acme = true;
 	req->handler = e->handler;
+	req->endpoint = e->name;
 	if (e->limited)
 		rc = limits_take_address(req->core.service->limits, req->config, e->limit,
 					 http_exchange_peer(req->exchange), f);
