@@ -30,8 +30,8 @@ static const char *read_header(const uint8_t *p, const uint8_t *end, size_t *out
 		octets = len & 0x7f;
 		if (octets == 0)
 			return "X.690 §10.1: the length is indefinite";
-		if (octets > 3)
-			return "policy: a length of more than three octets";
+		if (octets > 4)
+			return "policy: a length of more than four octets";
 		if (avail < 2 + octets)
 			return "X.690 §8.1.1: an item is cut short";
 		len = 0;
