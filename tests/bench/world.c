@@ -2,6 +2,7 @@
  * Plain blocking sockets: they cost little beside the clients. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>

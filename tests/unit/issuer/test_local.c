@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -511,9 +512,12 @@ static void test_issue__without_the_signer(void **state)
 	struct issue_request r = request_for("server", "dns:a.lab.internal");
 	struct issue_claim claim = prepare(&r);
 	struct result result = { 0 };
+	siginfo_t gone;
 
 	(void)state;
 	kill(signer_pid(signer), SIGKILL);
+	/* Its worker dies with it (PR_SET_PDEATHSIG), not before it is gone. */
+	assert_int_equal(waitid(P_PID, (id_t)signer_pid(signer), &gone, WEXITED | WNOWAIT), 0);
 	must(issuer->ops->issue(issuer, STR("lab"), STR("server"), claim.claim, on_issued, &result));
 	loop_run(loop);
 	assert_int_equal(result.rc, RC_UNAVAILABLE);
