@@ -348,7 +348,7 @@ def test_account_list_show_deactivate(server, wire):
     assert name in server.run("account", "list").stdout
     assert "ops@lab.test, mailto:second" in server.run("account", "show", name).stdout
     assert server.admin("account", "deactivate", name)["status"] == "deactivated"
-    refused(account.post(account.url, None), "unauthorized", 403)
+    refused(account.post(account.url, None), "unauthorized", 401)
     assert server.admin("account", "deactivate", name)["status"] == "deactivated"
     listed = server.admin("account", "list", "--status", "deactivated")["accounts"]
     assert name in [a["id"] for a in listed]
