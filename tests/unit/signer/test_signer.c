@@ -9,8 +9,12 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
+#include "crypto/crl.h"
 #include "crypto/digest.h"
+#include "crypto/ocsp.h"
 #include "fixture.h"
+#include "signer/law.h"
 #include "signer/signer.h"
 
 #define MANY 500
@@ -245,12 +249,136 @@ static void test_start__faults(void **state)
 	assert_null(signer);
 }
 
+/* --- revocation lists and responders --- */
+
+static void sign_list(unsigned i, struct bytes issuer_dn, uint64_t number, struct buf *tbs)
+{
+	int64_t now = clock_now_s();
+	const struct crl_spec spec = { .alg = SIG_ES256, .issuer_dn = issuer_dn, .number = number,
+				       .authority_key_id = fx.issuing.subject_key_id,
+				       .this_update = now, .next_update = now + 86400 };
+	struct buf entries;
+
+	buf_init(&entries, 1024);
+	buf_init(tbs, 4096);
+	assert_int_equal(crl_tbs_build(&spec, &entries, tbs), RC_OK);
+	buf_done(&entries);
+	memset(&calls[i], 0, sizeof(calls[i]));
+	outstanding++;
+	assert_int_equal(signer_sign_crl(signer, STR("lab"), buf_bytes(tbs), on_done, &calls[i]), RC_OK);
+	loop_run(loop);
+	assert_int_equal(calls[i].done, 1);
+}
+
+static void expect_list(struct bytes issuer_dn, uint64_t number, enum rc rc)
+{
+	struct buf tbs;
+
+	sign_list(0, issuer_dn, number, &tbs);
+	if (calls[0].rc != rc)
+		fail_msg("%llu: %s", (unsigned long long)number, calls[0].detail);
+	if (rc == RC_OK)
+		assert_int_equal(pubkey_verify_x509(fx.issuing_key, SIG_ES256, buf_bytes(&tbs),
+						    bytes_of(calls[0].payload, calls[0].payload_len)),
+				 RC_OK);
+	buf_done(&tbs);
+}
+
+/* TRUST I6, also over the end of the process. */
+static void test_rfc5280_5_2_3__crl_number_only_rises(void **state)
+{
+	uint64_t now = (uint64_t)clock_now_ms();
+	struct bytes dn;
+
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	dn = fx.issuing.subject_dn;
+	expect_list(dn, now, RC_OK);
+	expect_list(dn, now + 1, RC_OK);
+	expect_list(dn, now, RC_CONFLICT);
+	expect_list(dn, now - 5000, RC_CONFLICT);
+	expect_list(fx.subject, now + 2, RC_DENIED); /* another issuer */
+	expect_list(dn, now + 3600 * 1000, RC_DENIED); /* ahead of the clock */
+	signer_free(signer);
+	signer = NULL;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	expect_list(dn, now, RC_CONFLICT);
+	expect_list(dn, now + 2, RC_OK);
+	expect_list(dn, 7, RC_CONFLICT);
+}
+
+static void test_sign_crl__the_same_again_gives_the_same(void **state)
+{
+	uint64_t now = (uint64_t)clock_now_ms();
+	struct call first;
+	struct buf tbs;
+
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	sign_list(0, fx.issuing.subject_dn, now, &tbs);
+	assert_int_equal(calls[0].rc, RC_OK);
+	first = calls[0];
+	outstanding++;
+	assert_int_equal(signer_sign_crl(signer, STR("lab"), buf_bytes(&tbs), on_done, &calls[1]), RC_OK);
+	loop_run(loop);
+	buf_done(&tbs);
+	assert_int_equal(calls[1].rc, RC_OK);
+	assert_int_equal(calls[1].payload_len, first.payload_len);
+	assert_memory_equal(calls[1].payload, first.payload, first.payload_len);
+}
+
+/* RFC 6960 §4.2.2.2: that law signs a responder's certificate and no other; no other law does. */
+static void test_sign__ocsp_responder(void **state)
+{
+	static const struct {
+		const char *profile;
+		bool names, server_auth, nocheck, other_subject;
+		enum rc rc;
+	} rows[] = {
+		{ LAW_OCSP_RESPONDER, false, false, true, false, RC_OK },
+		{ LAW_OCSP_RESPONDER, true, false, true, false, RC_DENIED },
+		{ LAW_OCSP_RESPONDER, false, true, true, false, RC_DENIED },
+		{ LAW_OCSP_RESPONDER, false, false, false, false, RC_DENIED },
+		{ LAW_OCSP_RESPONDER, false, false, true, true, RC_DENIED },
+		{ "server", false, false, true, false, RC_DENIED },
+	};
+
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	for (unsigned i = 0; i < COUNT_OF(rows); i++) {
+		struct tbs_spec spec = fixture_spec(&fx);
+		struct bytes cn;
+
+		assert_int_equal(dn_build(&fx.arena, (struct str){ 0 },
+					  rows[i].other_subject ? STR("other") : STR(OCSP_RESPONDER_CN), &cn),
+				 RC_OK);
+		spec.subject_dn = cn;
+		spec.san_critical = false;
+		if (!rows[i].names)
+			spec.san_count = 0;
+		spec.key_usage = KU_DIGITAL_SIGNATURE;
+		spec.ext_key_usage = EKU_OCSP_SIGNING | (rows[i].server_auth ? EKU_SERVER_AUTH : 0);
+		spec.ocsp_nocheck = rows[i].nocheck;
+		spec.ocsp_url = spec.ca_issuers_url = spec.crl_url = (struct str){ 0 };
+		spec.not_after = spec.not_before + 86400;
+		outstanding++;
+		assert_int_equal(signer_sign(signer, STR("lab"), str_of(rows[i].profile),
+					     fixture_build(&fx, &spec), on_done, &calls[i]), RC_OK);
+		loop_run(loop);
+		if (calls[i].rc != rows[i].rc)
+			fail_msg("row %u: %s", i, calls[i].detail);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_sign__lookup_and_ping),
+		T(test_rfc5280_5_2_3__crl_number_only_rises),
+		T(test_sign_crl__the_same_again_gives_the_same),
+		T(test_sign__ocsp_responder),
 		T(test_sign__refusals_say_why),
 		T(test_sign__what_no_message_can_carry),
 		T(test_sign__large_requests_never_block),
