@@ -643,7 +643,7 @@ static void stop_server(struct server *s)
 	validator_env_free(s->validators);
 	if (s->service.issuer)
 		s->service.issuer->ops->free(s->service.issuer);
-	health_free(s->service.health);
+	health_stop(s->service.health);
 	signer_free(s->signer);
 	tls_server_free(s->tls);
 	watch_free(s->service.watch);
@@ -653,9 +653,24 @@ static void stop_server(struct server *s)
 	limits_free(s->service.limits);
 	loop_timer_free(s->drain_timer);
 	loop_free(s->loop);
+	health_free(s->service.health);
 	revocation_free(s->service.revocation);
 	responder_free(s->service.responder);
 	config_unref(s->service.config);
+}
+
+/* Before any thread: the lists are never changed afterwards. */
+static enum rc load_weak_keys(const struct config *c, struct fault *f)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; rc == RC_OK && i < c->raw.weak_key_lists.count; i++) {
+		char path[PATH_MAX];
+
+		(void)snprintf(path, sizeof(path), "%.*s", STR_ARG(c->raw.weak_key_lists.v[i]));
+		rc = weak_keys_load(path, f);
+	}
+	return rc;
 }
 
 int serve_run(const struct serve_options *o)
@@ -682,6 +697,9 @@ int serve_run(const struct serve_options *o)
 	s.service.config->strict_trainer = o->strict_trainer;
 	pthread_mutex_init(&s.service.config_lock, NULL);
 	log_setup((enum log_level)s.service.config->raw.log.level, (enum log_format)s.service.config->raw.log.format);
+	rc = load_weak_keys(s.service.config, &f);
+	if (rc != RC_OK)
+		return fail("weak_key_lists", &f, rc);
 	if (crypto_version_note())
 		LOG_WARN("libcrypto", F_TEXT("note", crypto_version_note()));
 	code = run_server(&s);

@@ -245,6 +245,8 @@ static const struct setting rows[] = {
 	{ .name = "limits", .type = SETTING_MAP, .offset = OFF(limits), .children = limit_rows, .doc = "How often clients may ask (RFC 8555 §6.6)." },
 	{ .name = "signer", .type = SETTING_MAP, .offset = OFF(signer), .children = signer_rows, .doc = "The process that holds the keys." },
 	{ .name = "log", .type = SETTING_MAP, .offset = OFF(log), .children = log_rows, .doc = "Log." },
+	{ .name = "weak_key_lists", .type = SETTING_STR_LIST, .offset = OFF(weak_key_lists), .reload = SETTING_RESTART,
+	  .doc = "Files in the format of Debian's openssl-blacklist: RSA keys in them are refused (CVE-2008-0166)." },
 	{ .name = "threads", .type = SETTING_INT, .offset = OFF(threads), .fallback = "0", .min = 0, .max = 256,
 	  .reload = SETTING_RESTART, .doc = "Request threads; 0: one for each CPU the process may use." },
 	{ 0 },

@@ -58,7 +58,7 @@ struct config_zone {
 /* As read: strings and numbers. */
 struct config_file {
 	struct str name, public_url;
-	struct setting_strs hosts;
+	struct setting_strs hosts, weak_key_lists;
 	struct {
 		struct setting_strs acme, http, admin, metrics;
 	} listen;

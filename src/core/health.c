@@ -19,6 +19,7 @@ struct health {
 	struct loop_timer *timer;
 	enum rc committed;
 	int64_t asked_at_us; /* the signer */
+	bool stopped;
 	bool busy; /* a probe is under way: the store or the signer has not answered yet */
 	const char *why; /* atomic; static text, NULL: ready */
 };
@@ -44,6 +45,8 @@ static void store_answered_here(struct loop_work *w)
 	struct health *h = (struct health *)w;
 
 	h->asked_at_us = clock_mono_us();
+	if (h->stopped)
+		return;
 	if (h->committed != RC_OK)
 		set_why(h, "the store does not commit");
 	else if (signer_ping(h->signer, signer_answered, h) != RC_OK)
@@ -101,11 +104,17 @@ enum rc health_new(struct service *s, struct loop *loop, struct signer *signer, 
 	return RC_OK;
 }
 
-void health_free(struct health *h)
+void health_stop(struct health *h)
 {
 	if (!h)
 		return;
 	loop_timer_free(h->timer);
+	h->timer = NULL;
+	h->stopped = true;
+}
+
+void health_free(struct health *h)
+{
 	free(h);
 }
 

@@ -11,6 +11,9 @@ struct health;
 
 /* Starts probing on the loop; the first probe ends before out is ready. */
 enum rc health_new(struct service *s, struct loop *loop, struct signer *signer, struct health **out) MUST_USE;
+/* No probe begins any more, and an answer that is under way is dropped: before the loop goes. */
+void health_stop(struct health *h);
+/* After the loop is gone: it runs what was posted to it. */
 void health_free(struct health *h);
 /* NULL: ready; else the reason, a static text. Also while draining. */
 const char *health_why_not_ready(struct service *s);

@@ -70,8 +70,6 @@ static const struct store_column order_columns[] = {
 static const struct store_index order_indexes[] = {
 	[ORDERS_BY_ACCOUNT] = { .name = "orders_by_account",
 		.columns = { ORDER_COL_ACCOUNT }, .count = 1 },
-	[ORDERS_BY_EXPIRES] = { .name = "orders_by_expires",
-		.columns = { ORDER_COL_EXPIRES_AT }, .count = 1 },
 	[ORDERS_BY_SERIAL] = { .name = "orders_by_serial",
 		.columns = { ORDER_COL_SERIAL }, .count = 1, .partial = true },
 };
@@ -105,8 +103,6 @@ static const struct store_column authz_columns[] = {
 static const struct store_index authz_indexes[] = {
 	[AUTHZS_BY_NAME] = { .name = "authzs_by_name",
 		.columns = { AUTHZ_COL_ACCOUNT, AUTHZ_COL_IDENTIFIER }, .count = 2 },
-	[AUTHZS_BY_EXPIRES] = { .name = "authzs_by_expires",
-		.columns = { AUTHZ_COL_EXPIRES_AT }, .count = 1 },
 };
 const struct store_table AUTHZS = {
 	.name = "authzs",
@@ -173,17 +169,11 @@ static const struct store_column job_columns[] = {
 	[JOB_COL_LEASE_UNTIL_MS] = COLUMN(job_record, lease_until_ms),
 	[JOB_COL_NOTE] = COLUMN(job_record, note),
 };
-static const struct store_index job_indexes[] = {
-	[JOBS_BY_DUE] = { .name = "jobs_by_due",
-		.columns = { JOB_COL_DUE_AT_MS }, .count = 1 },
-};
 const struct store_table JOBS = {
 	.name = "jobs",
 	.record_size = sizeof(struct job_record),
 	.columns = job_columns,
 	.column_count = COUNT_OF(job_columns),
-	.indexes = job_indexes,
-	.index_count = COUNT_OF(job_indexes),
 	.version_column = JOB_COL_VERSION,
 };
 

@@ -66,7 +66,7 @@ enum {
 	ORDER_COL_TRACE,
 };
 extern const struct store_table ORDERS;
-enum { ORDERS_BY_ACCOUNT /* account */, ORDERS_BY_EXPIRES,
+enum { ORDERS_BY_ACCOUNT /* account */,
        ORDERS_BY_SERIAL /* serial, partial */ };
 
 enum authz_status { AUTHZ_PENDING = 1, AUTHZ_VALID, AUTHZ_INVALID, AUTHZ_DEACTIVATED, AUTHZ_REVOKED };
@@ -99,7 +99,7 @@ enum {
 	AUTHZ_COL_VALIDATED_AT, AUTHZ_COL_ERROR, AUTHZ_COL_TRACE,
 };
 extern const struct store_table AUTHZS;
-enum { AUTHZS_BY_NAME /* account, identifier */, AUTHZS_BY_EXPIRES };
+enum { AUTHZS_BY_NAME /* account, identifier */ };
 
 enum cert_status { CERT_VALID = 1, CERT_REVOKED };
 
@@ -153,7 +153,6 @@ enum {
 	JOB_COL_ATTEMPT, JOB_COL_LEASE_OWNER, JOB_COL_LEASE_UNTIL_MS, JOB_COL_NOTE,
 };
 extern const struct store_table JOBS;
-enum { JOBS_BY_DUE };
 
 /* Small settings of the service itself: key/value (own TLS certificate, node ids, ...). */
 struct meta_record {

@@ -46,8 +46,6 @@ static const struct migration_step steps[] = {
 	} },
 	{ MIGRATION_INDEX, "orders", "orders_by_account",
 	  .columns = { { "account", STORE_ID } } },
-	{ MIGRATION_INDEX, "orders", "orders_by_expires",
-	  .columns = { { "expires_at", STORE_INT } } },
 	{ MIGRATION_INDEX, "orders", "orders_by_serial",
 	  .columns = { { "serial", STORE_BLOB } },
 	  .partial = true },
@@ -70,8 +68,6 @@ static const struct migration_step steps[] = {
 	} },
 	{ MIGRATION_INDEX, "authzs", "authzs_by_name",
 	  .columns = { { "account", STORE_ID }, { "identifier", STORE_TEXT } } },
-	{ MIGRATION_INDEX, "authzs", "authzs_by_expires",
-	  .columns = { { "expires_at", STORE_INT } } },
 	{ MIGRATION_TABLE, "certs", .columns = {
 		{ "serial", STORE_BLOB },
 		{ "version", STORE_INT },
@@ -114,8 +110,6 @@ static const struct migration_step steps[] = {
 		{ "lease_until_ms", STORE_INT },
 		{ "note", STORE_TEXT },
 	} },
-	{ MIGRATION_INDEX, "jobs", "jobs_by_due",
-	  .columns = { { "due_at_ms", STORE_INT } } },
 	{ MIGRATION_TABLE, "metas", .columns = {
 		{ "key", STORE_TEXT },
 		{ "version", STORE_INT },

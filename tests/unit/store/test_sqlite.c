@@ -166,8 +166,8 @@ static void test_open__migrations_lead_to_the_descriptions(void **state)
 static void test_open__a_changed_schema_is_refused(void **state)
 {
 	static const char *const changes[][2] = {
-		{ "DROP INDEX orders_by_expires",
-		  "CREATE INDEX \"orders_by_expires\" ON \"orders\" (\"expires_at\")" },
+		{ "DROP INDEX certs_by_not_after",
+		  "CREATE INDEX \"certs_by_not_after\" ON \"certs\" (\"not_after\")" },
 		{ "CREATE INDEX more ON orders (status)", "DROP INDEX more" },
 		{ "CREATE TRIGGER t AFTER INSERT ON orders BEGIN DELETE FROM certs; END",
 		  "DROP TRIGGER t" },
