@@ -162,8 +162,8 @@ static enum rc no_account(struct fault *f)
 			 "RFC 8555 §6.7: there is no such account here; register with newAccount");
 }
 
-enum rc account_authenticate(struct context *c, struct str directory, struct id id,
-			     struct account **out, struct fault *f)
+/* From the cache, else from the store into the cache. */
+static enum rc account_find(struct context *c, struct id id, struct account **out, struct fault *f)
 {
 	struct account_record key = { .id = id }, r;
 	uint64_t generation;
@@ -181,6 +181,18 @@ enum rc account_authenticate(struct context *c, struct str directory, struct id 
 			return rc;
 		cache_put(c->service->accounts, a, generation);
 	}
+	*out = a;
+	return RC_OK;
+}
+
+enum rc account_authenticate(struct context *c, struct str directory, struct id id,
+			     struct account **out, struct fault *f)
+{
+	struct account *a;
+	enum rc rc = account_find(c, id, &a, f);
+
+	if (rc != RC_OK)
+		return rc;
 	if (!str_eq(a->directory, directory))
 		rc = no_account(f);
 	else
@@ -191,6 +203,21 @@ enum rc account_authenticate(struct context *c, struct str directory, struct id 
 	}
 	*out = a;
 	return RC_OK;
+}
+
+enum rc account_owner(struct context *c, struct id id, struct account **out, struct fault *f)
+{
+	struct account *a;
+	enum rc rc = account_find(c, id, &a, f);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = check_usable(a->status, f);
+	if (rc == RC_OK)
+		*out = a;
+	else
+		account_unref(a);
+	return rc;
 }
 
 enum rc account_get(struct context *c, struct id id, struct account_record *out, struct fault *f)

@@ -26,6 +26,9 @@ void account_cache_drop(struct account_cache *c, struct id id);
  * directory), unauthorized when it is deactivated or revoked (RFC 8555 §7.3.6). */
 enum rc account_authenticate(struct context *c, struct str directory, struct id id,
 			     struct account **out, struct fault *f) MUST_USE;
+/* The account that an order or authorization belongs to, for a job: in whatever directory; unauthorized
+ * as above when it is no longer valid. */
+enum rc account_owner(struct context *c, struct id id, struct account **out, struct fault *f) MUST_USE;
 enum rc account_get(struct context *c, struct id id, struct account_record *out,
 		    struct fault *f) MUST_USE;
 enum rc account_find_by_key(struct context *c, struct str directory, const struct pubkey *key,

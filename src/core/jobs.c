@@ -381,7 +381,6 @@ static enum rc validate_request(struct job_run *run, struct context *c, const st
 				struct validation_request *out, struct fault *f)
 {
 	const struct zone *zone;
-	struct account_record record;
 	struct account *account;
 	struct identifier *ids;
 	size_t count;
@@ -394,9 +393,7 @@ static enum rc validate_request(struct job_run *run, struct context *c, const st
 	if (!zone || !(zone->challenges & z->attempted))
 		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
 				 "policy: the zone no longer allows this challenge");
-	rc = account_get(c, z->account, &record, f);
-	if (rc == RC_OK)
-		rc = account_authenticate(c, record.directory, z->account, &account, f);
+	rc = account_owner(c, z->account, &account, f);
 	if (rc != RC_OK)
 		return rc;
 	resolvers_for(run->jobs, run->config, 1);
