@@ -393,3 +393,13 @@ enum rc account_change_key(struct context *c, struct account_record *account,
 			       key_type_name(pubkey_type(new_key), pubkey_bits(new_key)));
 	return rc;
 }
+
+struct str account_url(struct arena *a, const struct config *c, const struct directory *d, struct id id)
+{
+	char text[ID_TEXT_LEN + 1];
+
+	if (!d)
+		return (struct str){ 0 };
+	id_text(id, text);
+	return str_of(arena_printf(a, "%.*s%.*s/acct/%s", STR_ARG(c->base_url), STR_ARG(d->prefix), text));
+}

@@ -51,6 +51,9 @@ enum rc account_update(struct context *c, struct account_record *account,
 enum rc account_change_key(struct context *c, struct account_record *account,
 			   const struct pubkey *new_key, struct id *out_owner, struct fault *f) MUST_USE;
 enum rc account_deactivate(struct context *c, struct account_record *account) MUST_USE;
+/* As clients see it: RFC 8657 §3 and the challenges that are bound to an account compare it. In the
+ * arena; absent when that is full. d NULL: absent. */
+struct str account_url(struct arena *a, const struct config *c, const struct directory *d, struct id id);
 const char *account_status_name(int64_t status);
 
 #endif

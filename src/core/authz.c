@@ -60,6 +60,8 @@ static const struct {
 	{ CHALLENGE_HTTP_01, "http-01" },
 	{ CHALLENGE_DNS_01, "dns-01" },
 	{ CHALLENGE_TLS_ALPN_01, "tls-alpn-01" },
+	{ CHALLENGE_DNS_ACCOUNT_01, "dns-account-01" },
+	{ CHALLENGE_DNS_PERSIST_01, "dns-persist-01" },
 };
 
 const char *challenge_type_name(int64_t challenge)

@@ -105,7 +105,7 @@ static void slot_done(void *arg, const struct caa_result *result)
 }
 
 /* Starts the check of one name; false: it is settled without. */
-static bool slot_start(const struct caa_gate_request *r, struct caa_gate *g, size_t i, struct str account_url)
+static bool slot_start(const struct caa_gate_request *r, struct caa_gate *g, size_t i, struct str url)
 {
 	const struct identifier *id = &r->order->identifiers[i];
 	const struct zone *zone = config_zone(r->config, id);
@@ -114,7 +114,7 @@ static bool slot_start(const struct caa_gate_request *r, struct caa_gate *g, siz
 		.identifier = id,
 		.issuers = r->directory->caa_identities,
 		.issuer_count = r->directory->caa_identity_count,
-		.account_url = account_url,
+		.account_url = url,
 		.method = str_of(challenge_type_name(r->methods[i])),
 		.deadline_ms = CAA_DEADLINE_MS,
 	};
@@ -144,18 +144,22 @@ enum rc caa_gate_start(const struct caa_gate_request *r, struct loop *loop,
 		       struct caa_gate **out)
 {
 	struct caa_gate *g = calloc(1, sizeof(*g) + r->order->identifier_count * sizeof(struct caa_slot));
-	char account_url[512], id[ID_TEXT_LEN + 1];
+	AUTO(arena) struct arena a;
+	struct str url;
 
 	if (!g)
 		return RC_NOMEM;
-	id_text(r->order->record.account, id);
-	(void)snprintf(account_url, sizeof(account_url), "%.*s%.*s/acct/%s", STR_ARG(r->config->base_url),
-		       STR_ARG(r->directory->prefix), id);
+	arena_init(&a, 4096);
+	url = account_url(&a, r->config, r->directory, r->order->record.account);
+	if (!url.p) {
+		free(g);
+		return RC_NOMEM;
+	}
 	g->order = r->order;
 	g->done = done;
 	g->arg = arg;
 	for (size_t i = 0; i < r->order->identifier_count; i++)
-		g->waiting += slot_start(r, g, i, str_of(account_url));
+		g->waiting += slot_start(r, g, i, url);
 	*out = g;
 	if (g->waiting == 0) {
 		g->finish.fn = gate_finish;

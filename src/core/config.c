@@ -29,6 +29,8 @@ static const struct setting listen_rows[] = {
 	  .reload = SETTING_RESTART, .doc = "Addresses for ACME over HTTPS: `:443`, `10.0.0.5:8443`, `[fd00::5]:443`." },
 	{ .name = "http", .type = SETTING_STR_LIST, .offset = OFF(listen.http) - OFF(listen),
 	  .reload = SETTING_RESTART, .doc = "Plain HTTP: serves only the roots for bootstrap." },
+	{ .name = "probes", .type = SETTING_STR_LIST, .offset = OFF(listen.probes) - OFF(listen),
+	  .reload = SETTING_RESTART, .doc = "Where probes dial in, over mutually authenticated TLS: `:8444`; default: none." },
 	{ .name = "metrics", .type = SETTING_STR_LIST, .offset = OFF(listen.metrics) - OFF(listen),
 	  .reload = SETTING_RESTART, .doc = "Plain HTTP for Prometheus, `/metrics` and nothing else: `127.0.0.1:9464`; default: none." },
 	{ .name = "admin", .type = SETTING_STR_LIST, .offset = OFF(listen.admin) - OFF(listen),
@@ -112,12 +114,28 @@ static const struct setting eab_rows[] = {
 	{ 0 },
 };
 
+static const char *const zone_accounts_names[] = { "anyone", "bound", "bindings", NULL };
+static const char *const zone_dns_names[] = { "resolver", "authoritative", NULL };
+static const char *const zone_dnssec_names[] = { "off", "validate", "require", NULL };
+static const char *const proxy_names[] = { "x-forwarded-for", "proxy", NULL };
+
 #define ZONE(member) offsetof(struct config_zone, member)
 static const struct setting zone_rows[] = {
+	{ .name = "name", .type = SETTING_STR, .offset = ZONE(name), .reload = SETTING_RELOAD,
+	  .doc = "What messages and `assay zone` call it; default: `zone-1`, `zone-2`, ... by place." },
 	{ .name = "names", .type = SETTING_STR_LIST, .offset = ZONE(names), .required = true, .reload = SETTING_RELOAD,
 	  .doc = "`nas.lan` (one name), `*.lab.internal` (all below), `10.0.0.0/8` (addresses), `*` (everything)." },
+	{ .name = "except", .type = SETTING_STR_LIST, .offset = ZONE(except), .reload = SETTING_RELOAD,
+	  .doc = "Names and addresses that the zone does not cover, of the same form; another zone may." },
+	{ .name = "accounts", .type = SETTING_ENUM, .offset = ZONE(accounts), .fallback = "anyone",
+	  .values = zone_accounts_names, .reload = SETTING_RELOAD,
+	  .doc = "Who may have its names: `anyone`, accounts with an external account binding (`bound`), or those bound by one of `bindings`." },
+	{ .name = "bindings", .type = SETTING_STR_LIST, .offset = ZONE(bindings), .reload = SETTING_RELOAD,
+	  .doc = "Ids or names of external account binding keys, for `accounts: bindings`." },
 	{ .name = "challenges", .type = SETTING_STR_LIST, .offset = ZONE(challenges), .fallback = "http-01",
-	  .reload = SETTING_RELOAD, .doc = "Challenge types that prove control here: `http-01`, `dns-01`, `tls-alpn-01`." },
+	  .reload = SETTING_RELOAD, .doc = "Challenge types that prove control here: `http-01`, `dns-01`, `tls-alpn-01`, `dns-account-01`, `dns-persist-01`." },
+	{ .name = "subdomains", .type = SETTING_BOOL, .offset = ZONE(subdomains), .fallback = "false", .reload = SETTING_RELOAD,
+	  .doc = "An authorization for a name may serve the names below it (RFC 9444)." },
 	{ .name = "targets", .type = SETTING_STR_LIST, .offset = ZONE(targets), .reload = SETTING_RELOAD,
 	  .doc = "Prefixes that validation may dial; default: all that address_policy allows." },
 	{ .name = "deny_targets", .type = SETTING_STR_LIST, .offset = ZONE(deny_targets), .reload = SETTING_RELOAD,
@@ -127,8 +145,50 @@ static const struct setting zone_rows[] = {
 	  .doc = "`private`: RFC 1918 and ULA allowed; loopback, link-local, metadata, multicast never. `public`: global unicast only. `dev`: loopback too." },
 	{ .name = "resolver", .type = SETTING_STR, .offset = ZONE(resolver), .reload = SETTING_RELOAD,
 	  .doc = "DNS server for validation, `ADDRESS` or `ADDRESS:PORT`; default: the system's." },
+	{ .name = "dns", .type = SETTING_ENUM, .offset = ZONE(dns), .fallback = "resolver", .values = zone_dns_names,
+	  .reload = SETTING_RELOAD,
+	  .doc = "Whom the DNS challenges ask: the `resolver`, or all `authoritative` servers of the name, which must agree." },
+	{ .name = "dnssec", .type = SETTING_ENUM, .offset = ZONE(dnssec), .fallback = "off", .values = zone_dnssec_names,
+	  .reload = SETTING_RELOAD,
+	  .doc = "`validate`: an answer whose signatures are wrong is refused; `require`: also one that is not signed." },
+	{ .name = "probes", .type = SETTING_STR_LIST, .offset = ZONE(probes), .reload = SETTING_RELOAD,
+	  .doc = "Probes that look instead of this server, by name (`probes:`)." },
+	{ .name = "probe_quorum", .type = SETTING_INT, .offset = ZONE(probe_quorum), .fallback = "0", .min = 0, .max = 32,
+	  .reload = SETTING_RELOAD, .doc = "How many of the probes must agree; 0: all." },
 	{ .name = "caa", .type = SETTING_ENUM, .offset = ZONE(caa), .fallback = "report", .values = caa_names,
 	  .reload = SETTING_RELOAD, .doc = "CAA mode (RFC 8659)." },
+	{ .name = "issuer", .type = SETTING_STR, .offset = ZONE(issuer), .reload = SETTING_RELOAD,
+	  .doc = "Authority that issues for its names; default: the directory's." },
+	{ .name = "profiles", .type = SETTING_STR_LIST, .offset = ZONE(profiles), .reload = SETTING_RELOAD,
+	  .doc = "Profiles of the directory that its names may have; default: all." },
+	{ .name = "certificates", .type = SETTING_STR, .offset = ZONE(certificates), .reload = SETTING_RELOAD,
+	  .doc = "How many certificates it may get, like `100/h`; default: any number." },
+	{ 0 },
+};
+
+#define PROBE(member) offsetof(struct config_probe, member)
+static const struct setting probe_rows[] = {
+	{ .name = "key", .type = SETTING_STR, .offset = PROBE(key), .required = true, .reload = SETTING_RELOAD,
+	  .doc = "SHA-256 of the probe's public key (SubjectPublicKeyInfo), hex; `assay probe key` prints it." },
+	{ 0 },
+};
+
+#define PROXIES(member) (OFF(proxies.member) - OFF(proxies))
+static const struct setting proxy_rows[] = {
+	{ .name = "peers", .type = SETTING_STR_LIST, .offset = PROXIES(peers), .reload = SETTING_RESTART,
+	  .doc = "Addresses or prefixes of proxies whose word on the client's address is taken; default: none." },
+	{ .name = "protocol", .type = SETTING_ENUM, .offset = PROXIES(protocol), .fallback = "x-forwarded-for",
+	  .values = proxy_names, .reload = SETTING_RESTART,
+	  .doc = "How they say it: `x-forwarded-for` (a header) or `proxy` (PROXY protocol 1 or 2 before TLS)." },
+	{ 0 },
+};
+
+#define BLOCK(member) (OFF(block.member) - OFF(block))
+static const struct setting block_rows[] = {
+	{ .name = "names", .type = SETTING_STR_LIST, .offset = BLOCK(names), .reload = SETTING_RELOAD,
+	  .doc = "Names and addresses that are never certified, whatever the zones say; same form as a zone's names." },
+	{ .name = "tlds", .type = SETTING_STR_LIST, .offset = BLOCK(tlds), .reload = SETTING_RELOAD,
+	  .doc = "Top-level domains likewise: `zip`, `mov`." },
 	{ 0 },
 };
 
@@ -140,6 +200,8 @@ static const struct setting validation_rows[] = {
 	  .min = 1, .max = 65535, .doc = "Port that redirects to https may name." },
 	{ .name = "tls_alpn01_port", .type = SETTING_INT, .offset = VALIDATION(tls_alpn01_port), .fallback = "443",
 	  .min = 1, .max = 65535, .doc = "Port that TLS-ALPN-01 dials." },
+	{ .name = "trust_anchor", .type = SETTING_STR, .offset = VALIDATION(trust_anchor),
+	  .doc = "File with DNSSEC trust anchors (DS or DNSKEY records) for zones with `dnssec`; default: the system's root key." },
 	{ .name = "attempts", .type = SETTING_INT, .offset = VALIDATION(attempts), .fallback = "3", .min = 1, .max = 10,
 	  .doc = "Tries before a challenge that may yet succeed is invalid." },
 	{ .name = "deadline", .type = SETTING_DURATION, .offset = VALIDATION(deadline_s), .fallback = "10s",
@@ -239,6 +301,10 @@ static const struct setting rows[] = {
 	  .item_size = sizeof(struct config_eab_key), .doc = "External account binding keys by key id (RFC 8555 §7.3.4)." },
 	{ .name = "zones", .type = SETTING_LIST, .offset = OFF(zones), .children = zone_rows,
 	  .item_size = sizeof(struct config_zone), .doc = "What may be certified and how control is proven; the most specific zone wins, no zone means no certificate." },
+	{ .name = "block", .type = SETTING_MAP, .offset = OFF(block), .children = block_rows, .doc = "What is never certified." },
+	{ .name = "probes", .type = SETTING_NAMED, .offset = OFF(probes), .children = probe_rows,
+	  .item_size = sizeof(struct config_probe), .doc = "Programs that look from where this server cannot (`assay probe`)." },
+	{ .name = "proxies", .type = SETTING_MAP, .offset = OFF(proxies), .children = proxy_rows, .doc = "Who may speak for clients." },
 	{ .name = "validation", .type = SETTING_MAP, .offset = OFF(validation), .children = validation_rows, .doc = "How validation dials." },
 	{ .name = "lifetimes", .type = SETTING_MAP, .offset = OFF(lifetimes), .children = lifetime_rows, .doc = "How long things live." },
 	{ .name = "renewal", .type = SETTING_MAP, .offset = OFF(renewal), .children = renewal_rows, .doc = "When clients renew (RFC 9773)." },
@@ -627,6 +693,18 @@ static bool build_zone(struct builder *b, const struct config_zone *raw, size_t 
 		       struct zone *z)
 {
 	z->number = number;
+	z->name = raw->name.p ? raw->name : str_of(arena_printf(b->a, "zone-%zu", number + 1));
+	z->accounts = (enum zone_accounts)raw->accounts;
+	z->bindings = raw->bindings.v;
+	z->binding_count = raw->bindings.count;
+	z->subdomains = raw->subdomains;
+	z->dns = (enum zone_dns)raw->dns;
+	z->dnssec = (enum zone_dnssec)raw->dnssec;
+	z->probes = raw->probes.v;
+	z->probe_count = raw->probes.count;
+	z->probe_quorum = (size_t)raw->probe_quorum;
+	z->profiles = raw->profiles.v;
+	z->profile_count = raw->profiles.count;
 	z->caa = (enum caa_mode)raw->caa;
 	z->targets.preset = (enum addr_preset)raw->preset;
 	z->pattern_text = join(b->a, &raw->names);
@@ -642,7 +720,7 @@ static bool build_zone(struct builder *b, const struct config_zone *raw, size_t 
 		int64_t bit = challenge_type_bit(raw->challenges.v[i]);
 
 		if (!bit)
-			bad(b, line_of(&raw->challenges, i), "challenges", "must be http-01, dns-01 or tls-alpn-01");
+			bad(b, line_of(&raw->challenges, i), "challenges", "must be http-01, dns-01, tls-alpn-01, dns-account-01 or dns-persist-01");
 		z->challenges |= bit;
 	}
 	if (raw->resolver.p) {

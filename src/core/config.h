@@ -47,12 +47,30 @@ struct config_eab_key {
 };
 
 struct config_zone {
+	struct str name;           /* absent: "zone-1", "zone-2", ... by place in the file */
 	struct setting_strs names; /* "*.lab.internal", "nas.lan", "10.0.0.0/8", "*" */
+	struct setting_strs except; /* of the same form: not these */
+	int accounts;              /* enum zone_accounts */
+	struct setting_strs bindings; /* EAB key ids or names */
 	struct setting_strs challenges;
+	bool subdomains;           /* RFC 9444 */
 	struct setting_strs targets, deny_targets; /* prefixes that validation may dial */
 	int preset;                /* enum addr_preset */
 	struct str resolver;       /* absent: the system's */
+	int dns;                   /* enum zone_dns */
+	int dnssec;                /* enum zone_dnssec */
+	struct setting_strs probes; /* names of probes */
+	int64_t probe_quorum;
 	int caa;                   /* off, report, enforce */
+	struct str issuer;         /* absent: the directory's */
+	struct setting_strs profiles; /* none: the directory's */
+	struct str certificates;   /* "100/h" */
+};
+
+/* A probe (assay probe): its views are believed when it shows this key. */
+struct config_probe {
+	struct str name;
+	struct str key; /* SHA-256 of its SubjectPublicKeyInfo, hex */
 };
 
 /* As read: strings and numbers. */
@@ -60,12 +78,20 @@ struct config_file {
 	struct str name, public_url;
 	struct setting_strs hosts, weak_key_lists;
 	struct {
-		struct setting_strs acme, http, admin, metrics;
+		struct setting_strs acme, http, admin, metrics, probes;
 	} listen;
+	struct {
+		struct setting_strs peers; /* prefixes */
+		int protocol;              /* enum proxy_protocol */
+	} proxies;
+	struct {
+		struct setting_strs names, tlds;
+	} block;
 	struct str store;
-	struct setting_items authorities, profiles, directories, eab_keys, zones;
+	struct setting_items authorities, profiles, directories, eab_keys, zones, probes;
 	struct {
 		int64_t http01_port, https_port, tls_alpn01_port, attempts, deadline_s, first_retry_s;
+		struct str trust_anchor;
 	} validation;
 	struct {
 		int64_t nonce_s, order_s, authorization_s, unused_account_s, finished_order_s;
@@ -92,22 +118,50 @@ struct config_file {
 /* --- ready to use --- */
 
 enum caa_mode { CAA_OFF, CAA_REPORT, CAA_ENFORCE };
+/* Who may have names of a zone: anyone, accounts that were bound when they registered (RFC 8555
+ * §7.3.4), or those bound by one of the zone's own keys. */
+enum zone_accounts { ZONE_ANYONE, ZONE_BOUND, ZONE_BINDINGS };
+/* Whom DNS-01 and CAA ask: the zone's resolvers, or the name's authoritative servers, all of them. */
+enum zone_dns { ZONE_DNS_RESOLVER, ZONE_DNS_AUTHORITATIVE };
+/* Signatures are not looked at; what is signed must be signed right; unsigned is refused too. */
+enum zone_dnssec { ZONE_DNSSEC_OFF, ZONE_DNSSEC_VALIDATE, ZONE_DNSSEC_REQUIRE };
+/* How a trusted peer tells whom it speaks for (core knows only the setting; net/ and api/ read it). */
+enum proxy_protocol { PROXY_FORWARDED_FOR, PROXY_PROTOCOL };
+
+struct limit {
+	int64_t count, period_s; /* count 0: no limit */
+};
 
 /* What a zone ties together (DESIGN: zones). The most specific match wins; no zone, no certificate. */
 struct zone {
+	struct str name;
 	struct str pattern_text; /* all names, for messages */
 	struct zone_pattern {
 		bool any;          /* "*" */
 		bool below;        /* "*.lab.internal": names below, any depth; and wildcards there */
 		struct str dns;    /* lower case; absent for prefixes */
 		struct prefix net; /* addresses */
-	} *patterns;
-	size_t pattern_count;
+	} *patterns, *excepts;
+	size_t pattern_count, except_count;
+	enum zone_accounts accounts;
+	const struct str *bindings;
+	size_t binding_count;
 	int64_t challenges; /* set of CHALLENGE_* */
+	bool subdomains;    /* an authorization for a name may serve names below it (RFC 9444) */
 	struct addr_policy targets;
 	struct addr *resolvers;
 	size_t resolver_count;
+	enum zone_dns dns;
+	enum zone_dnssec dnssec;
+	const struct str *probes; /* none: this server itself looks */
+	size_t probe_count;
+	size_t probe_quorum;      /* of the probes that must agree; 0: all */
 	enum caa_mode caa;
+	const struct authority *authority; /* NULL: the directory's */
+	const struct str *profiles;
+	size_t profile_count;     /* 0: the directory's */
+	struct limit certificates; /* of the whole zone; count 0: none */
+	bool stored;   /* by `assay zone set`, not in the file */
 	size_t number; /* position in the config: names its resolver */
 };
 
@@ -142,9 +196,6 @@ enum limit_rule {
 	LIMIT_RULES
 };
 enum { LIMITS_PRIVATE, LIMITS_INTERNET };
-struct limit {
-	int64_t count, period_s; /* count 0: no limit */
-};
 
 struct config {
 	struct arena arena; /* owns everything here */

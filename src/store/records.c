@@ -99,6 +99,7 @@ static const struct store_column authz_columns[] = {
 	[AUTHZ_COL_VALIDATED_AT] = COLUMN(authz_record, validated_at),
 	[AUTHZ_COL_ERROR] = COLUMN(authz_record, error),
 	[AUTHZ_COL_TRACE] = COLUMN(authz_record, trace),
+	[AUTHZ_COL_SUBDOMAINS] = COLUMN(authz_record, subdomains),
 };
 static const struct store_index authz_indexes[] = {
 	[AUTHZS_BY_NAME] = { .name = "authzs_by_name",
@@ -229,6 +230,22 @@ const struct store_table EABS = {
 	.version_column = EAB_COL_VERSION,
 };
 
+static const struct store_column zone_columns[] = {
+	[ZONE_COL_NAME] = COLUMN(zone_record, name),
+	[ZONE_COL_VERSION] = COLUMN(zone_record, version),
+	[ZONE_COL_TEXT] = COLUMN(zone_record, text),
+	[ZONE_COL_CREATED_AT] = COLUMN(zone_record, created_at),
+	[ZONE_COL_UPDATED_AT] = COLUMN(zone_record, updated_at),
+	[ZONE_COL_UPDATED_BY] = COLUMN(zone_record, updated_by),
+};
+const struct store_table ZONES = {
+	.name = "zones",
+	.record_size = sizeof(struct zone_record),
+	.columns = zone_columns,
+	.column_count = COUNT_OF(zone_columns),
+	.version_column = ZONE_COL_VERSION,
+};
+
 static const struct store_column audit_columns[] = {
 	[AUDIT_COL_ID] = COLUMN(audit_record, id),
 	[AUDIT_COL_VERSION] = COLUMN(audit_record, version),
@@ -261,5 +278,5 @@ const struct store_table AUDITS = {
 };
 
 const struct store_table *const STORE_TABLES[] = {
-	&ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &CRLS, &AUDITS, &EABS, NULL,
+	&ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &CRLS, &AUDITS, &EABS, &ZONES, NULL,
 };

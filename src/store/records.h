@@ -71,7 +71,13 @@ enum { ORDERS_BY_ACCOUNT /* account */,
 
 enum authz_status { AUTHZ_PENDING = 1, AUTHZ_VALID, AUTHZ_INVALID, AUTHZ_DEACTIVATED, AUTHZ_REVOKED };
 /* Challenge types as bits, so that one row says which are offered. */
-enum { CHALLENGE_HTTP_01 = 1, CHALLENGE_DNS_01 = 2, CHALLENGE_TLS_ALPN_01 = 4 };
+enum {
+	CHALLENGE_HTTP_01 = 1,
+	CHALLENGE_DNS_01 = 2,
+	CHALLENGE_TLS_ALPN_01 = 4,
+	CHALLENGE_DNS_ACCOUNT_01 = 8,
+	CHALLENGE_DNS_PERSIST_01 = 16,
+};
 
 /* One authorization with its challenges, which share its token. At most one challenge is tried:
  * the first success makes it valid, the first failure invalid (RFC 8555 §7.1.6). */
@@ -91,12 +97,14 @@ struct authz_record {
 	int64_t validated_at;
 	struct str error;       /* problem document of the failed challenge */
 	struct str trace;       /* record of the validation: JSON lines, what was tried and answered */
+	int64_t subdomains;     /* 1: it may serve names below the identifier (RFC 9444) */
 };
 enum {
 	AUTHZ_COL_ID, AUTHZ_COL_VERSION, AUTHZ_COL_ACCOUNT, AUTHZ_COL_IDENTIFIER,
 	AUTHZ_COL_SHOWN, AUTHZ_COL_STATUS, AUTHZ_COL_EXPIRES_AT, AUTHZ_COL_CREATED_AT,
 	AUTHZ_COL_TOKEN, AUTHZ_COL_OFFERED, AUTHZ_COL_ATTEMPTED, AUTHZ_COL_ATTEMPTED_AT,
 	AUTHZ_COL_VALIDATED_AT, AUTHZ_COL_ERROR, AUTHZ_COL_TRACE,
+	AUTHZ_COL_SUBDOMAINS,
 };
 extern const struct store_table AUTHZS;
 enum { AUTHZS_BY_NAME /* account, identifier */ };
@@ -200,6 +208,20 @@ enum {
 	EAB_COL_REVOKED_AT,
 };
 extern const struct store_table EABS;
+
+/* Zones that were set at run time (assay zone set): those of the settings file are not here. */
+struct zone_record {
+	struct str name; /* primary */
+	int64_t version;
+	struct str text; /* YAML: one element of the settings file's zones, without its name */
+	int64_t created_at, updated_at;
+	struct str updated_by;
+};
+enum {
+	ZONE_COL_NAME, ZONE_COL_VERSION, ZONE_COL_TEXT, ZONE_COL_CREATED_AT, ZONE_COL_UPDATED_AT,
+	ZONE_COL_UPDATED_BY,
+};
+extern const struct store_table ZONES;
 
 /* Audit trail: a hash chain, append only, written in the transaction of the act. */
 struct audit_record {

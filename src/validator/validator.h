@@ -14,6 +14,8 @@
 struct validator_policy {
 	struct addr_policy targets;
 	struct resolver *resolver;
+	bool dns_authoritative;   /* DNS challenges ask all authoritative servers of the name */
+	bool dnssec_required;     /* an answer that is not signed is refused */
 	uint16_t http01_port;     /* 80, or as configured */
 	uint16_t https_port;      /* 443: where redirects may go beside http01_port */
 	uint16_t tls_alpn01_port; /* 443 */
@@ -24,6 +26,9 @@ struct validation_request {
 	const struct identifier *identifier;
 	struct str token;             /* base64url */
 	struct str key_authorization; /* RFC 8555 §8.1 */
+	struct str account_url;       /* of who asks, as it sees it: dns-account-01, dns-persist-01 */
+	const struct str *issuers;    /* the directory's names in the DNS (CAA, dns-persist-01) */
+	size_t issuer_count;
 	struct validator_policy policy;
 };
 
@@ -34,6 +39,7 @@ struct validation_result {
 	char detail[600]; /* why it failed: for the client; cites the rule and says what to do */
 	struct str trace; /* lines; only during the callback */
 	int64_t duration_ms;
+	int64_t valid_until; /* dns-persist-01: seconds since 1970, the proof is no good after; 0: no end */
 };
 
 struct validator_env;

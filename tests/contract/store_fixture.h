@@ -68,14 +68,14 @@ static const struct migration_step thing_steps[] = {
 	{ MIGRATION_INDEX, "things", "things_by_blob", .columns = { { "blob", STORE_BLOB } } },
 };
 static const struct store_migration thing_migration = {
-	2, "things", thing_steps, COUNT_OF(thing_steps)
+	3, "things", thing_steps, COUNT_OF(thing_steps)
 };
 static const struct store_migration *const thing_migrations[] = {
-	&MIGRATION_0001_FIRST, &thing_migration, NULL
+	&MIGRATION_0001_FIRST, &MIGRATION_0002_ZONES, &thing_migration, NULL
 };
 static const struct store_table *const thing_tables[] = {
 	&THINGS, &ACCOUNTS, &ORDERS, &AUTHZS, &CERTS, &JOBS, &METAS, &CRLS, &AUDITS,
-	&EABS, NULL
+	&EABS, &ZONES, NULL
 };
 
 /* A thing that may be inserted as it is; its slices are literals. */

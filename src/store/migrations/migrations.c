@@ -3,5 +3,6 @@
 
 const struct store_migration *const STORE_MIGRATIONS[] = {
 	&MIGRATION_0001_FIRST,
+	&MIGRATION_0002_ZONES,
 	NULL,
 };

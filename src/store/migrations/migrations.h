@@ -38,7 +38,7 @@ struct store_migration {
 	size_t step_count;
 };
 
-extern const struct store_migration MIGRATION_0001_FIRST;
+extern const struct store_migration MIGRATION_0001_FIRST, MIGRATION_0002_ZONES;
 
 /* All of them in order, NULL-terminated: they lead to STORE_TABLES. */
 extern const struct store_migration *const STORE_MIGRATIONS[];

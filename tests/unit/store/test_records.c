@@ -24,7 +24,7 @@ static void test_tables__counts_equal_the_enums(void **state)
 	assert_int_equal(ACCOUNTS.index_count, ACCOUNTS_BY_CREATED + 1);
 	assert_int_equal(ORDERS.column_count, ORDER_COL_TRACE + 1);
 	assert_int_equal(ORDERS.index_count, ORDERS_BY_SERIAL + 1);
-	assert_int_equal(AUTHZS.column_count, AUTHZ_COL_TRACE + 1);
+	assert_int_equal(AUTHZS.column_count, AUTHZ_COL_SUBDOMAINS + 1);
 	assert_int_equal(AUTHZS.index_count, AUTHZS_BY_NAME + 1);
 	assert_int_equal(CERTS.column_count, CERT_COL_RENEW_UNTIL + 1);
 	assert_int_equal(CERTS.index_count, CERTS_BY_KEY + 1);
@@ -32,6 +32,7 @@ static void test_tables__counts_equal_the_enums(void **state)
 	assert_int_equal(JOBS.index_count, 0);
 	assert_int_equal(METAS.column_count, META_COL_VALUE + 1);
 	assert_int_equal(CRLS.column_count, CRL_COL_DER + 1);
+	assert_int_equal(ZONES.column_count, ZONE_COL_UPDATED_BY + 1);
 	assert_int_equal(AUDITS.column_count, AUDIT_COL_HASH + 1);
 }
 

@@ -270,10 +270,10 @@ static void test_open__a_failed_migration_leaves_nothing(void **state)
 		{ MIGRATION_TABLE, "pets", .columns = { { "id", STORE_ID }, { "version", STORE_INT } } },
 		{ MIGRATION_DROP_INDEX, "pets", "no_such_index" },
 	};
-	static const struct store_migration bad = { 2, "bad", bad_steps, COUNT_OF(bad_steps) };
-	static const struct store_migration gap = { 3, "gap", thing_steps, COUNT_OF(thing_steps) };
-	const struct store_migration *const with_bad[] = { &MIGRATION_0001_FIRST, &bad, NULL };
-	const struct store_migration *const with_gap[] = { &MIGRATION_0001_FIRST, &gap, NULL };
+	static const struct store_migration bad = { 3, "bad", bad_steps, COUNT_OF(bad_steps) };
+	static const struct store_migration gap = { 4, "gap", thing_steps, COUNT_OF(thing_steps) };
+	const struct store_migration *const with_bad[] = { &MIGRATION_0001_FIRST, &MIGRATION_0002_ZONES, &bad, NULL };
+	const struct store_migration *const with_gap[] = { &MIGRATION_0001_FIRST, &MIGRATION_0002_ZONES, &gap, NULL };
 	struct fault f = { 0 };
 
 	assert_ok(try_open(*state, STORE_TABLES, NULL, true, &f));

@@ -1,0 +1,183 @@
+/* jobs_issue.c - the job that issues: load -> CAA -> issuer (asynchronous) -> valid | invalid | later,
+ * until the order expires. */
+#include "base/log.h"
+#include "core/job_run.h"
+
+#define ISSUE_RETRY_FIRST_MS 500
+#define ISSUE_RETRY_MAX_MS 30000
+
+static int64_t issue_gap_ms(const struct job_run *run)
+{
+	int64_t gap = ISSUE_RETRY_FIRST_MS;
+
+	for (int64_t i = 0; i < run->row.attempt && gap < ISSUE_RETRY_MAX_MS; i++)
+		gap *= 2;
+	return gap < ISSUE_RETRY_MAX_MS ? gap : ISSUE_RETRY_MAX_MS;
+}
+
+static bool issue_may_pass(enum rc rc)
+{
+	return rc == RC_UNAVAILABLE || rc == RC_BUSY || rc == RC_TIMEOUT || rc == RC_NOMEM || rc == RC_IO;
+}
+
+static enum rc issue_refused(struct context *c, struct order *order, const char *why)
+{
+	AUTO(fault) struct fault f = { 0 };
+
+	(void)fault_set(&f, RC_DENIED, PROBLEM_SERVER_INTERNAL, "the issuer refused: %s", why);
+	LOG_ERROR("issue_refused", F_ID("order", order->record.id), F_TEXT("cause", f.detail));
+	return order_failed(c, order, &f);
+}
+
+static void issue_result(void *arg, enum rc issued, struct bytes certificate, const struct fault *why)
+{
+	struct job_run *run = arg;
+	AUTO(fault) struct fault f = { 0 };
+	struct order order;
+	struct context c;
+	enum rc rc;
+
+	if (run_context(run, &c) != RC_OK) {
+		run_later(run, 1000);
+		return;
+	}
+	rc = order_load(&c, run_subject(run), &order, &f);
+	if (rc == RC_NOTFOUND || (rc == RC_OK && order.state != ORDER_STATE_PROCESSING)) {
+		run_finish(run, &c, RC_OK);
+		return;
+	}
+	if (rc == RC_OK && issued == RC_OK) {
+		rc = order_issued(&c, &order, certificate);
+		if (rc == RC_OK)
+			LOG_INFO("issued", F_ID("order", order.record.id), F_STR("names", order.record.identifiers));
+		else if (rc == RC_INTERNAL) /* nothing was added to c.tx; it will not be another next time */
+			rc = issue_refused(&c, &order, "its certificate is not the one that was claimed");
+	} else if (rc == RC_OK && issue_may_pass(issued) && order.record.expires_at > c.now) {
+		LOG_WARN("issuer_unavailable", F_ID("order", order.record.id),
+			 F_TEXT("cause", why && why->detail[0] ? why->detail : rc_text(issued)));
+		run_retry(run, &c, issue_gap_ms(run), str_of(why ? why->detail : rc_text(issued)));
+		return;
+	} else if (rc == RC_OK) {
+		rc = issue_refused(&c, &order, why && why->detail[0] ? why->detail : rc_text(issued));
+	}
+	run_finish(run, &c, rc);
+}
+
+static void issue_ask(struct job_run *run, const struct order_record *r)
+{
+	struct issuer *issuer = run->jobs->service->issuer;
+	enum rc rc = issuer->ops->issue(issuer, r->authority, r->profile, r->claim, issue_result, run);
+
+	if (rc != RC_OK)
+		issue_result(run, rc, (struct bytes){ 0 }, NULL);
+}
+
+/* The DNS has said who may issue. */
+static void issue_caa_done(void *arg, enum rc rc, const struct fault *why)
+{
+	struct job_run *run = arg;
+	struct order order;
+	struct context c;
+
+	run->gate = NULL;
+	run->jobs->asking--;
+	if (rc == RC_OK) {
+		issue_ask(run, &run->order->record);
+		return;
+	}
+	if (rc != RC_DENIED) {
+		issue_result(run, rc, (struct bytes){ 0 }, why);
+		return;
+	}
+	if (run_context(run, &c) != RC_OK) {
+		run_later(run, 1000);
+		return;
+	}
+	rc = order_load(&c, run_subject(run), &order, NULL);
+	if (rc == RC_OK && order.state == ORDER_STATE_PROCESSING)
+		rc = order_failed(&c, &order, why);
+	else if (rc == RC_OK || rc == RC_NOTFOUND)
+		rc = RC_OK;
+	run_finish(run, &c, rc);
+}
+
+static struct resolver *issue_resolver(void *arg, const struct zone *zone)
+{
+	struct job_run *run = arg;
+
+	return zone_resolver(run->jobs, run->config, zone);
+}
+
+/* How control of each identifier was proven, in the order's order (RFC 8657 §4). */
+static enum rc issue_methods(struct context *c, const struct order *order, int64_t **out)
+{
+	int64_t *methods = arena_array(c->arena, order->identifier_count, sizeof(*methods));
+
+	if (!methods)
+		return RC_NOMEM;
+	for (size_t i = 0; i < order->authz_count; i++) {
+		struct authz_record z;
+		enum rc rc = authz_load(c, order->authzs[i], &z);
+
+		if (rc != RC_OK)
+			return rc == RC_NOTFOUND ? RC_INTERNAL : rc;
+		methods[i] = z.attempted;
+	}
+	*out = methods;
+	return RC_OK;
+}
+
+static enum rc issue_caa(struct job_run *run, struct context *c, const struct order *order)
+{
+	struct caa_gate_request r = {
+		.env = run->jobs->validators,
+		.config = c->config,
+		.directory = config_directory(c->config, order->record.directory),
+		.resolver_for = issue_resolver,
+		.resolver_arg = run,
+	};
+	int64_t *methods;
+	enum rc rc;
+
+	run->order = arena_alloc(c->arena, sizeof(*run->order));
+	if (!run->order)
+		return RC_NOMEM;
+	*run->order = *order;
+	r.order = run->order;
+	if (!r.directory)
+		return RC_INTERNAL;
+	rc = issue_methods(c, order, &methods);
+	if (rc != RC_OK)
+		return rc;
+	r.methods = methods;
+	resolvers_for(run->jobs, run->config, 0);
+	rc = caa_gate_start(&r, run->jobs->loop, issue_caa_done, run, &run->gate);
+	run->jobs->asking += rc == RC_OK;
+	return rc;
+}
+
+void issue_begin(struct job_run *run)
+{
+	AUTO(fault) struct fault f = { 0 };
+	struct order order;
+	struct context c;
+	enum rc rc;
+
+	if (run_context(run, &c) != RC_OK) {
+		run_later(run, 1000);
+		return;
+	}
+	rc = order_load(&c, run_subject(run), &order, &f);
+	if (rc == RC_NOTFOUND || (rc == RC_OK && order.state != ORDER_STATE_PROCESSING)) {
+		run_finish(run, &c, RC_OK);
+		return;
+	}
+	tx_free(c.tx);
+	/* The operator's own orders (no account) are not asked about: the operator is the authority. */
+	if (rc == RC_OK && !id_is_zero(order.record.account) && caa_gate_needed(c.config, &order))
+		rc = issue_caa(run, &c, &order);
+	else if (rc == RC_OK)
+		issue_ask(run, &order.record);
+	if (rc != RC_OK)
+		issue_result(run, rc, (struct bytes){ 0 }, &f);
+}
