@@ -653,7 +653,7 @@ static bool build_prefixes(struct builder *b, const struct setting_strs *list, c
 
 enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern *out, struct fault *f)
 {
-	struct zone_pattern p = { 0 };
+	struct zone_pattern p = { .text = text };
 	struct identifier id;
 	enum rc rc;
 
@@ -670,14 +670,51 @@ enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern
 	return RC_OK;
 }
 
-static bool build_pattern(struct builder *b, struct str text, unsigned line, struct zone_pattern *p)
+static bool build_patterns(struct builder *b, const struct setting_strs *list, const char *what,
+			   struct zone_pattern **out, size_t *out_count)
 {
-	AUTO(fault) struct fault f = { 0 };
+	struct zone_pattern *v = arena_array(b->a, list->count + 1, sizeof(*v));
+	size_t count = 0;
 
-	if (zone_pattern_parse(b->a, text, p, &f) == RC_OK)
-		return true;
-	bad(b, line, "names", f.detail);
-	return false;
+	if (!v)
+		return false;
+	for (size_t i = 0; i < list->count; i++) {
+		AUTO(fault) struct fault f = { 0 };
+
+		if (zone_pattern_parse(b->a, list->v[i], &v[count], &f) == RC_OK)
+			count++;
+		else
+			bad(b, line_of(list, i), what, f.detail);
+	}
+	*out = v;
+	*out_count = count;
+	return true;
+}
+
+static bool build_block(struct builder *b)
+{
+	const struct setting_strs *tlds = &b->c->raw.block.tlds;
+	struct config *c = b->c;
+
+	if (!build_patterns(b, &c->raw.block.names, "block.names", &c->block_names, &c->block_name_count))
+		return false;
+	c->block_tlds = arena_array(b->a, tlds->count + 1, sizeof(*c->block_tlds));
+	if (!c->block_tlds)
+		return false;
+	for (size_t i = 0; i < tlds->count; i++) {
+		const char *below = arena_printf(b->a, "x.%.*s", STR_ARG(tlds->v[i]));
+		struct identifier id;
+
+		if (!below)
+			return false;
+		/* As the last label of a name: canonical, and an A-label where it is one. */
+		if (memchr(tlds->v[i].p, '.', tlds->v[i].len) ||
+		    identifier_parse(b->a, STR("dns"), str_of(below), &id, NULL) != RC_OK)
+			bad(b, line_of(tlds, i), "block.tlds", "must be the last label of names, without dots: zip");
+		else
+			c->block_tlds[c->block_tld_count++] = (struct str){ id.value.p + 2, id.value.len - 2 };
+	}
+	return true;
 }
 
 static struct str join(struct arena *a, const struct setting_strs *list)
@@ -708,14 +745,11 @@ static bool build_zone(struct builder *b, const struct config_zone *raw, size_t 
 	z->caa = (enum caa_mode)raw->caa;
 	z->targets.preset = (enum addr_preset)raw->preset;
 	z->pattern_text = join(b->a, &raw->names);
-	z->patterns = arena_array(b->a, raw->names.count + 1, sizeof(*z->patterns));
-	if (!z->patterns || !build_prefixes(b, &raw->targets, "targets", &z->targets.allow, &z->targets.allow_count) ||
+	if (!build_patterns(b, &raw->names, "names", &z->patterns, &z->pattern_count) ||
+	    !build_patterns(b, &raw->except, "except", &z->excepts, &z->except_count) ||
+	    !build_prefixes(b, &raw->targets, "targets", &z->targets.allow, &z->targets.allow_count) ||
 	    !build_prefixes(b, &raw->deny_targets, "deny_targets", &z->targets.deny, &z->targets.deny_count))
 		return false;
-	for (size_t i = 0; i < raw->names.count; i++) {
-		if (build_pattern(b, raw->names.v[i], line_of(&raw->names, i), &z->patterns[z->pattern_count]))
-			z->pattern_count++;
-	}
 	for (size_t i = 0; i < raw->challenges.count; i++) {
 		int64_t bit = challenge_type_bit(raw->challenges.v[i]);
 
@@ -794,7 +828,7 @@ enum rc config_from_text(struct arena *a, struct str yaml, const char *file, str
 	rc = copy.p && c->file.p ? settings_read(&c->arena, copy, file, rows, &c->raw, errors) : RC_NOMEM;
 	if (rc == RC_OK && build_urls(&b) &&
 	    !(build_authorities(&b) && build_profiles(&b) && build_directories(&b) && build_eab_keys(&b) &&
-	      build_zones(&b)) &&
+	      build_zones(&b) && build_block(&b)) &&
 	    errors->count == 0)
 		rc = RC_NOMEM;
 	if (rc == RC_OK)
@@ -905,19 +939,43 @@ unsigned zone_pattern_fit(const struct zone_pattern *p, const struct identifier 
 	return 0;
 }
 
+bool zone_pattern_touches(const struct zone_pattern *p, const struct identifier *id)
+{
+	struct str first, rest;
+
+	if (zone_pattern_fit(p, id))
+		return true;
+	/* "*.x" covers names of one more label (RFC 6125 §6.4.3). */
+	return id->wildcard && p->dns.p && !p->below && str_cut(p->dns, '.', &first, &rest) &&
+	       str_eq(rest, id->value);
+}
+
+static bool zone_excepts(const struct zone *z, const struct identifier *id)
+{
+	for (size_t i = 0; i < z->except_count; i++) {
+		if (zone_pattern_fit(&z->excepts[i], id))
+			return true;
+	}
+	return false;
+}
+
 const struct zone *config_zone(const struct config *c, const struct identifier *id)
 {
 	const struct zone *best = NULL;
 	unsigned best_fit = 0;
 
 	for (size_t i = 0; i < c->zone_count; i++) {
-		for (size_t k = 0; k < c->zones[i].pattern_count; k++) {
-			unsigned fit = zone_pattern_fit(&c->zones[i].patterns[k], id);
+		const struct zone *z = &c->zones[i];
+		unsigned zone_fit = 0;
 
-			if (fit > best_fit) {
-				best = &c->zones[i];
-				best_fit = fit;
-			}
+		for (size_t k = 0; k < z->pattern_count; k++) {
+			unsigned fit = zone_pattern_fit(&z->patterns[k], id);
+
+			zone_fit = fit > zone_fit ? fit : zone_fit;
+		}
+		if (zone_fit > best_fit && !zone_excepts(z, id)) {
+			best = z;
+			best_fit = zone_fit;
 		}
 	}
 	return best;

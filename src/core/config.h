@@ -137,6 +137,7 @@ struct zone {
 	struct str name;
 	struct str pattern_text; /* all names, for messages */
 	struct zone_pattern {
+		struct str text;   /* as it was written, for messages */
 		bool any;          /* "*" */
 		bool below;        /* "*.lab.internal": names below, any depth; and wildcards there */
 		struct str dns;    /* lower case; absent for prefixes */
@@ -158,8 +159,8 @@ struct zone {
 	size_t probe_quorum;      /* of the probes that must agree; 0: all */
 	enum caa_mode caa;
 	const struct authority *authority; /* NULL: the directory's */
-	const struct str *profiles;
-	size_t profile_count;     /* 0: the directory's */
+	const struct str *profiles; /* none: all of the directory's */
+	size_t profile_count;
 	struct limit certificates; /* of the whole zone; count 0: none */
 	bool stored;   /* by `assay zone set`, not in the file */
 	size_t number; /* position in the config: names its resolver */
@@ -213,6 +214,10 @@ struct config {
 	size_t directory_count;
 	struct zone *zones;
 	size_t zone_count;
+	struct zone_pattern *block_names; /* never certified, whatever the zones say */
+	size_t block_name_count;
+	struct str *block_tlds; /* last labels, canonical */
+	size_t block_tld_count;
 	struct eab_key *eab_keys;
 	size_t eab_key_count;
 	struct limit limits[LIMIT_RULES];
@@ -237,7 +242,10 @@ const struct profile *config_profile(const struct config *c, struct str name);
 enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern *out, struct fault *f) MUST_USE;
 /* How well it fits, more is more specific; 0: not at all. */
 unsigned zone_pattern_fit(const struct zone_pattern *p, const struct identifier *id);
-/* NULL: no zone covers it. */
+/* Fits, or is a wildcard that would cover the pattern's one name. */
+bool zone_pattern_touches(const struct zone_pattern *p, const struct identifier *id);
+/* The zone whose name fits best and that does not except it; NULL: none. Whether an account may have
+ * the name is policy_zone()'s to say. */
 const struct zone *config_zone(const struct config *c, const struct identifier *id);
 
 /* What the signer process may sign: the same settings as its law (signer/signer_config.h). */

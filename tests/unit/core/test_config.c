@@ -185,6 +185,57 @@ static void test_config__any_is_the_least_specific(void **state)
 	config_unref(c);
 }
 
+static void test_config__what_a_zone_excepts_falls_to_another(void **state)
+{
+	struct config *c = good(HEAD DIRECTORIES "zones: [{names: [\"*.test\", 10.0.0.0/8], except: [\"*.lab.test\", "
+				"nas.test, 10.9.0.0/16]}, {names: [\"*\"], except: [10.9.9.0/24]}]\n");
+	static const struct {
+		const char *type, *value;
+		int zone; /* -1: none */
+	} cases[] = {
+		{ "dns", "a.test", 0 },	    { "dns", "nas.test", 1 }, { "dns", "x.nas.test", 0 }, { "dns", "lab.test", 0 },
+		{ "dns", "a.lab.test", 1 }, { "ip", "10.1.1.1", 0 },  { "ip", "10.9.1.1", 1 },	  { "ip", "10.9.9.1", -1 },
+		/* It would cover nas.test, but stays with the zone of the rest: policy_zone() refuses it. */
+		{ "dns", "*.test", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct identifier id;
+		const struct zone *z;
+
+		assert_int_equal(identifier_parse(&arena, str_of(cases[i].type), str_of(cases[i].value), &id, NULL),
+				 RC_OK);
+		z = config_zone(c, &id);
+		assert_int_equal(z ? (int)z->number : -1, cases[i].zone);
+	}
+	config_unref(c);
+}
+
+static void test_zone_pattern_touches__a_wildcard_takes_along_one_label(void **state)
+{
+	static const struct {
+		const char *pattern, *name;
+		bool touches;
+	} cases[] = {
+		{ "secret.lab.test", "*.lab.test", true }, { "secret.lab.test", "secret.lab.test", true },
+		{ "a.b.lab.test", "*.lab.test", false },   { "lab.test", "*.lab.test", false },
+		{ "*.b.lab.test", "*.lab.test", false },   { "*.lab.test", "*.lab.test", true },
+		{ "*.lab.test", "*.a.lab.test", true },	   { "*", "*.lab.test", true },
+		{ "secret.xlab.test", "*.lab.test", false }, { "lab", "*.lab.test", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct zone_pattern p;
+		struct identifier id;
+
+		assert_int_equal(zone_pattern_parse(&arena, str_of(cases[i].pattern), &p, NULL), RC_OK);
+		assert_int_equal(identifier_parse(&arena, STR("dns"), str_of(cases[i].name), &id, NULL), RC_OK);
+		assert_int_equal(zone_pattern_touches(&p, &id), cases[i].touches);
+	}
+}
+
 static void test_config__the_signers_law_names_every_profile(void **state)
 {
 	struct config *c = good(HEAD DIRECTORIES "profiles: {lab: {lifetime: 10d}}\n");
@@ -207,6 +258,8 @@ int main(void)
 		cmocka_unit_test(test_config__each_error_is_named),
 		cmocka_unit_test(test_config__the_most_specific_zone_wins),
 		cmocka_unit_test(test_config__any_is_the_least_specific),
+		cmocka_unit_test(test_config__what_a_zone_excepts_falls_to_another),
+		cmocka_unit_test(test_zone_pattern_touches__a_wildcard_takes_along_one_label),
 		cmocka_unit_test(test_config__the_signers_law_names_every_profile),
 	};
 
