@@ -1,6 +1,6 @@
 /* config.h - the settings file /etc/assay/assay.yaml as structs: one snapshot, const once loaded,
  * counted and swapped whole on reload. The table of settings (name, type, default, range, unit) is in
- * config.c; the manual docs/configuration.md is printed from it. */
+ * config_rows.c; the manual docs/configuration.md is printed from it. */
 #ifndef ASSAY_CORE_CONFIG_H
 #define ASSAY_CORE_CONFIG_H
 
