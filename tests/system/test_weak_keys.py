@@ -1,6 +1,7 @@
 """Debian weak keys (CVE-2008-0166): a key whose fingerprint is in a list of the settings is refused
-for certificates and for accounts. No list is at hand as a package, so the test writes one, in the
-format of openssl-blacklist, with the fingerprint of a key of its own."""
+for certificates and for accounts. To ask, one must hold the key, so the list is written here, in the
+format of openssl-blacklist, with the fingerprint of a key of the test's own; that the fingerprints are
+those of Debian's lists is shown on real weak keys by tests/unit/crypto/test_weak.c."""
 
 import hashlib
 

@@ -1,5 +1,6 @@
 /* test_weak.c - keys that anybody can break (CVE-2008-0166, CVE-2017-15361, CVE-2022-26320 and
- * plain bad numbers), one made here per class and size; and the time that finding out takes. */
+ * plain bad numbers), one made here per class and size, Debian's from public collections; and the
+ * time that finding out takes. */
 #include "kit.h"
 
 #include <openssl/bn.h>
@@ -319,6 +320,47 @@ static void test_cve_2008_0166__listed_key_is_refused(void **state)
 	assert_int_equal(pubkey_check_strength(privkey_pubkey(listed), &f), RC_INVALID);
 }
 
+/* Keys that the broken generator made, and what the tools of others say of them. Each is refused
+ * exactly when the entry that Debian's list has for it is loaded. */
+static void test_cve_2008_0166__real_weak_keys(void **state)
+{
+	static const struct {
+		const char *modulus, *sha1; /* of "Modulus=...\n"; the list has its last 20 digits */
+	} rows[] = {
+		/* github.com/hoefling/dsa-1571: OpenSSL 0.9.8c with Debian's patch made it, and
+		 * openssl-vulnkey with openssl-blacklist 0.5-3 called it COMPROMISED. */
+		{ "B10D121121C6DFF5E0E4428A9D334183C5AB92B1B6E4DF74BD2BCF10DC12CC2D5117B39624324371A905376295DF"
+		  "4DEAE793B65D2151A7573FE7ECDD6A89711557E24627DE6D114904B6FCE6024205DB13EC30BE8576E95F09AD9BB9"
+		  "D9AF71BE02A5D1CC61FB9D4E76EF46269A5545AB633C87047B53DDD2832CDCE9F695BE788B4BF569D9514B18172E"
+		  "189D72A142C816F087859A17CA19F03CDB0F92293F8FED0ABEB8E931EBD280E590661FDCE23BE4266EFB599A3C83"
+		  "554DBC1B21533B14ED8A108B8225A73371710B5ADD8F96B6B5C8B996EAFC43E0BF8F1AD27B763B3200C21F364793"
+		  "B83AA98FE4AAE4DA08211C2E4B39B2524A8D965B16E4DE9DA993",
+		  "b724c8256936fad04f50042dcb33f1f6f3ce9eee" },
+		/* github.com/letsencrypt/boulder, goodkey/weak_test.go: the vector of another server. */
+		{ "D673252AF6723C3F72529403EAB7C30DEF3C52F97E799825F4A70191C616ADCF1ECE1113F1625971074C492C5920"
+		  "25FDEADBDB146A081826BDF0D77C3C913DCF1B6F0B3B78F5108D2E493AD0EEE8CA5C021711ADC13D358E61133870"
+		  "FCD19C8E5C22403959782AA82E72AEE53A3D491E3912CE27B27E1A85EA69C19A527D28F7934C9823B7E56FDD657D"
+		  "AC83FDC65BB22A98D843DF73238919781B714C81A5E2AFEC71F5C54AA2A27C590AD94C03C1062D50EFCFFAC743E3"
+		  "C8A3AE056846A1D756EB862BF4224169D467C35215ADE0AFCC11E85FE629AFB802C4786FF2E9C929BCCF502B3D3B"
+		  "8876C6A11785CC398B389F1D86BDD9CB0BD4EC13956EC3FA270D",
+		  "a3853d0c563765e504c18df20e6961a16398b85a" },
+	};
+	struct fault f = { 0 };
+	struct pubkey *k;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_int_equal(pubkey_from_rsa(kit_hex(&arena, rows[i].modulus),
+						 bytes_of("\x01\x00\x01", 3), &k, &f), RC_OK);
+		assert_int_equal(pubkey_check_strength(k, &f), RC_OK); /* nothing else is wrong with it */
+		assert_int_equal(load(arena_printf(&arena, "# blacklist.RSA-2048\n#\n%s\n", rows[i].sha1 + 20),
+				      &f), RC_OK);
+		assert_int_equal(pubkey_check_strength(k, &f), RC_INVALID);
+		kit_expect_text(f.detail, "CVE-2008-0166");
+		pubkey_free(k);
+	}
+}
+
 /* TRUST V64: at most 20 ms of CPU; the measure is the best of five, since the machine is shared. */
 static void test_pubkey_check_strength__within_20_ms(void **state)
 {
@@ -374,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_ed25519__points_of_low_order),
 		cmocka_unit_test(test_weak_keys_load__refuses_what_is_no_list),
 		cmocka_unit_test(test_cve_2008_0166__listed_key_is_refused),
+		cmocka_unit_test(test_cve_2008_0166__real_weak_keys),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
