@@ -319,6 +319,13 @@ static void print_fingerprint(const uint8_t fingerprint[SHA256_LEN])
 		printf("%02X%s", fingerprint[i], i + 1 < SHA256_LEN ? ":" : "\n");
 }
 
+/* The package brings a unit; it waited for the settings that are there now. */
+static bool has_unit(void)
+{
+	return path_exists("/run/systemd/system") &&
+	       (path_exists("/usr/lib/systemd/system/assay.service") || path_exists("/lib/systemd/system/assay.service"));
+}
+
 static void print_done(const struct init *i)
 {
 	bool usual = strcmp(i->config, CONFIG_DEFAULT) == 0;
@@ -336,7 +343,10 @@ static void print_done(const struct init *i)
 	if (!i->permit.count && !i->existing_ca && !i->import)
 		printf("\nThis root may certify any name. `assay init --permit lab.internal` would limit it, so that\n"
 		       "whoever trusts it risks no other name.\n");
-	printf("\nNext:\n  assay serve%s%s\n", usual ? "" : " --config ", usual ? "" : i->config);
+	if (usual && has_unit())
+		printf("\nNext:\n  systemctl enable --now assay\n");
+	else
+		printf("\nNext:\n  assay serve%s%s\n", usual ? "" : " --config ", usual ? "" : i->config);
 	printf("  REQUESTS_CA_BUNDLE=%.*s certbot certonly --standalone \\\n"
 	       "    --server %s/acme/directory --domain NAME\n",
 	       STR_ARG(i->created.root_file), i->public_url);
