@@ -4,6 +4,8 @@
  *   claim      this serial is for the TBS with this SHA-256
  *   signature  one piece of the signature that claim number N got
  *   list       the revocation list of this issuer with this number is the TBS with this SHA-256
+ *   checkpoint row N of the server's audit trail has this chain hash
+ *   given up   an operator says that the trail may go on from before that checkpoint
  * Records are written in batches. The first record of a batch is a claim and says so.
  *
  * Order. Claims are handed to the kernel before anything is signed, so that they outlive this
@@ -165,16 +167,25 @@ uint32_t journal_next_time(const struct journal *j, int64_t now_s)
 	return now > j->last_time ? now : j->last_time;
 }
 
+enum rc journal_check_clock(const struct journal *j, int64_t now_s, struct fault *f)
+{
+	uint32_t behind = journal_next_time(j, now_s) - journal_time(now_s);
+
+	if (behind <= JOURNAL_CLOCK_BACK_S)
+		return RC_OK;
+	return fault_set(f, RC_UNAVAILABLE, PROBLEM_SERVER_INTERNAL,
+			 "the signer's clock is %u s behind the last entry of its journal: set the clock right",
+			 behind);
+}
+
 static enum rc check_time(const struct journal *j, uint64_t time, int64_t now_s, const char *what,
 			  struct fault *f)
 {
 	uint64_t now = journal_next_time(j, now_s);
+	enum rc rc = journal_check_clock(j, now_s, f);
 
-	if (now - journal_time(now_s) > JOURNAL_CLOCK_BACK_S)
-		return fault_set(f, RC_UNAVAILABLE, PROBLEM_SERVER_INTERNAL,
-				 "the signer's clock is %llu s behind the last entry of its "
-				 "journal: set the clock right",
-				 (unsigned long long)(now - journal_time(now_s)));
+	if (rc != RC_OK)
+		return rc;
 	if (time + JOURNAL_WINDOW_S < now)
 		return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL,
 				 "policy: the %s was made more than %d hours ago", what,
@@ -229,7 +240,7 @@ static bool batch_is_full(const struct journal *j)
 	return j->batch_claims == JOURNAL_BATCH || j->count >= UINT32_MAX - JOURNAL_BATCH_RECORDS;
 }
 
-/* Adds a claim of either kind to the batch. */
+/* Adds a claim of any kind to the batch. */
 static uint32_t add_claim(struct journal *j, enum record_type type, const uint8_t id[SERIAL_MAX],
 			  const uint8_t tbs_hash[SHA256_LEN], int64_t now_s)
 {
@@ -302,6 +313,12 @@ void journal_note_crl(struct journal *j, const uint8_t id[SERIAL_MAX], uint32_t 
 	c->record = record;
 }
 
+static void numbered_id(const uint8_t tag[JOURNAL_TAG], uint64_t number, uint8_t out[SERIAL_MAX])
+{
+	memcpy(out, tag, JOURNAL_TAG);
+	journal_put_be(out + JOURNAL_TAG, SERIAL_MAX - JOURNAL_TAG, number);
+}
+
 enum rc journal_find_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], struct journal_crl *out)
 {
 	const struct newest_crl *c = newest_crl(j, tag);
@@ -324,10 +341,58 @@ enum rc journal_claim_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], uin
 
 	if (batch_is_full(j))
 		return RC_LIMIT;
-	memcpy(id, tag, JOURNAL_TAG);
-	journal_put_be(id + JOURNAL_TAG, 8, number);
+	numbered_id(tag, number, id);
 	journal_note_crl(j, id, j->count);
 	*out_record = add_claim(j, RECORD_CRL, id, tbs_hash, now_s);
+	return RC_OK;
+}
+
+/* --- checkpoints --- */
+
+enum rc journal_find_checkpoint(struct journal *j, struct journal_checkpoint *out)
+{
+	struct record r;
+	enum rc rc;
+
+	if (j->checkpoint == 0)
+		return RC_NOTFOUND;
+	rc = journal_get(j, j->checkpoint - 1, &r);
+	if (rc != RC_OK)
+		return rc;
+	memcpy(out->tag, r.serial, JOURNAL_TAG);
+	out->number = journal_get_be(r.serial + JOURNAL_TAG, SERIAL_MAX - JOURNAL_TAG);
+	out->at = JOURNAL_EPOCH + (int64_t)r.time;
+	out->given_up = r.type == RECORD_GIVEN_UP;
+	return entry_of(j, j->checkpoint - 1, &r, &out->entry);
+}
+
+enum rc journal_claim_checkpoint(struct journal *j, const uint8_t tag[JOURNAL_TAG], uint64_t number,
+				 const uint8_t hash[SHA256_LEN], int64_t now_s, uint32_t *out_record,
+				 int64_t *out_at)
+{
+	uint8_t id[SERIAL_MAX];
+
+	if (batch_is_full(j))
+		return RC_LIMIT;
+	numbered_id(tag, number, id);
+	*out_record = add_claim(j, RECORD_CHECKPOINT, id, hash, now_s);
+	*out_at = JOURNAL_EPOCH + (int64_t)j->last_time;
+	j->checkpoint = *out_record + 1;
+	return RC_OK;
+}
+
+enum rc journal_give_up_checkpoint(struct journal *j, int64_t now_s)
+{
+	struct journal_checkpoint last;
+	uint8_t id[SERIAL_MAX];
+	enum rc rc = journal_find_checkpoint(j, &last);
+
+	if (rc != RC_OK)
+		return rc;
+	if (batch_is_full(j))
+		return RC_LIMIT;
+	numbered_id(last.tag, last.number, id);
+	j->checkpoint = add_claim(j, RECORD_GIVEN_UP, id, last.entry.tbs_hash, now_s) + 1;
 	return RC_OK;
 }
 

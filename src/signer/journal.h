@@ -74,6 +74,26 @@ enum rc journal_check_crl_time(const struct journal *j, uint64_t number, int64_t
 enum rc journal_claim_crl(struct journal *j, const uint8_t tag[JOURNAL_TAG], uint64_t number,
 			  const uint8_t tbs_hash[SHA256_LEN], int64_t now_s, uint32_t *out_record) MUST_USE;
 
+/* Checkpoints of the server's audit trail (crypto/checkpoint.h). The newest is remembered for ever, and
+ * whether an operator has given it up because the server's store was restored from an older copy. */
+struct journal_checkpoint {
+	uint64_t number;
+	int64_t at; /* seconds since 1970 */
+	uint8_t tag[JOURNAL_TAG]; /* of the authority that signed it */
+	bool given_up;
+	struct journal_entry entry; /* its tbs_hash is the hash of the trail's row */
+};
+/* RC_OK; RC_NOTFOUND: there was never one. RC_IO, RC_INVALID as for journal_find(). */
+enum rc journal_find_checkpoint(struct journal *j, struct journal_checkpoint *out) MUST_USE;
+/* RC_UNAVAILABLE when the clock went back behind the journal. */
+enum rc journal_check_clock(const struct journal *j, int64_t now_s, struct fault *f) MUST_USE;
+/* Notes a checkpoint; its time never falls. */
+enum rc journal_claim_checkpoint(struct journal *j, const uint8_t tag[JOURNAL_TAG], uint64_t number,
+				 const uint8_t hash[SHA256_LEN], int64_t now_s, uint32_t *out_record,
+				 int64_t *out_at) MUST_USE;
+/* Notes that the newest checkpoint is given up. */
+enum rc journal_give_up_checkpoint(struct journal *j, int64_t now_s) MUST_USE;
+
 /* Hands what was noted to the kernel, so that it survives the end of this process. */
 enum rc journal_write(struct journal *j) MUST_USE;
 /* Makes all of it durable and ends the batch. After an error of this or of journal_write() the

@@ -86,22 +86,22 @@ bool journal_record_decode(const struct journal *j, const uint8_t raw[JOURNAL_RE
 		.piece = raw[1],
 		.sig_len = journal_get_be(raw + 2, 2),
 	};
-	if (r->type == RECORD_CLAIM || r->type == RECORD_CRL) {
+	if (r->type != RECORD_SIGNATURE) {
 		memcpy(r->serial, raw + 8, SERIAL_MAX);
 		memcpy(r->hash, raw + 28, SHA256_LEN);
-		return r->piece == 0 && r->sig_len == 0;
+		return r->type >= RECORD_CLAIM && r->type <= RECORD_GIVEN_UP && r->piece == 0 && r->sig_len == 0;
 	}
 	r->claim = (uint32_t)journal_get_be(raw + 8, 4);
 	memcpy(r->sig, raw + 12, JOURNAL_PIECE);
-	return r->type == RECORD_SIGNATURE && !r->first_of_batch && r->sig_len > 0 &&
+	return !r->first_of_batch && r->sig_len > 0 &&
 	       r->sig_len <= SIG_MAX && r->piece * JOURNAL_PIECE < r->sig_len;
 }
 
-void journal_header_encode(const struct journal *j, uint8_t raw[JOURNAL_RECORD])
+void journal_header_encode(const struct journal *j, unsigned version, uint8_t raw[JOURNAL_RECORD])
 {
 	memset(raw, 0, JOURNAL_RECORD);
 	memcpy(raw, "assay signer journal", 20);
-	journal_put_be(raw + 32, 4, JOURNAL_VERSION);
+	journal_put_be(raw + 32, 4, version);
 	journal_put_be(raw + 36, 4, JOURNAL_RECORD);
 	seal(j, raw);
 }

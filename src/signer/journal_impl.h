@@ -9,20 +9,28 @@
 
 #include "signer/journal.h"
 
-#define JOURNAL_VERSION 1
+/* Version 2 has checkpoints. A journal of version 1 becomes one of version 2 when it is opened. */
+#define JOURNAL_VERSION 2
+#define JOURNAL_VERSION_OLD 1
 #define JOURNAL_CHUNK 256   /* records read at once */
 #define JOURNAL_ISSUERS 128 /* whose lists are remembered */
 
-enum record_type { RECORD_CLAIM = 1, RECORD_SIGNATURE = 2, RECORD_CRL = 3 };
+enum record_type {
+	RECORD_CLAIM = 1,
+	RECORD_SIGNATURE = 2,
+	RECORD_CRL = 3,
+	RECORD_CHECKPOINT = 4,
+	RECORD_GIVEN_UP = 5, /* a checkpoint that an operator has given up */
+};
 
 /* All numbers are big-endian. Layout: 0 type, 1 piece index, 2-3 signature length, 4-7 time, then
- * claim: 8-27 serial, 28-59 hash; signature: 8-11 claim, 12-59 piece; list: 8-19 tag, 20-27 number,
- * 28-59 hash; 60-63 CRC. */
+ * claim: 8-27 serial, 28-59 hash; signature: 8-11 claim, 12-59 piece; list and checkpoint: 8-19 tag,
+ * 20-27 number, 28-59 hash; 60-63 CRC. */
 struct record {
 	enum record_type type;
 	bool first_of_batch;
 	uint32_t time;
-	uint8_t serial[SERIAL_MAX]; /* of a list: tag and number */
+	uint8_t serial[SERIAL_MAX]; /* of a list or checkpoint: tag and number */
 	uint8_t hash[SHA256_LEN];
 	unsigned piece;
 	size_t sig_len;
@@ -45,6 +53,7 @@ struct journal {
 	unsigned recent;
 	struct newest_crl crls[JOURNAL_ISSUERS];
 	size_t crl_count;
+	uint32_t checkpoint; /* number of the newest one's record, plus 1; 0: there is none */
 	struct serial_index index;
 	struct fault *f; /* while opening */
 	uint32_t crc_table[256];
@@ -61,7 +70,7 @@ void journal_record_encode(const struct journal *j, const struct record *r, uint
 /* False for anything that journal_record_encode() does not write. */
 bool journal_record_decode(const struct journal *j, const uint8_t raw[JOURNAL_RECORD], struct record *r);
 /* The head of the file. */
-void journal_header_encode(const struct journal *j, uint8_t raw[JOURNAL_RECORD]);
+void journal_header_encode(const struct journal *j, unsigned version, uint8_t raw[JOURNAL_RECORD]);
 
 /* --- the file --- */
 

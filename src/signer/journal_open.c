@@ -53,14 +53,18 @@ static enum rc open_file(struct journal *j, const char *path, off_t *out_size)
 	return RC_OK;
 }
 
-/* Writes the header of a new file, or reads that of an old one. A file shorter than its header was
+/* Writes the header of a new file, or reads that of an old one. A journal of the version before has
+ * nothing that this one does not have; its header is replaced, so that a program that does not know
+ * checkpoints refuses it, and does not take them for damage. 64 octets within one sector are written
+ * whole or not at all. A file shorter than its header was
  * being made when the power went. */
 static enum rc open_header(struct journal *j, const char *path, off_t *size)
 {
-	uint8_t want[JOURNAL_RECORD], have[JOURNAL_RECORD];
+	uint8_t want[JOURNAL_RECORD], old[JOURNAL_RECORD], have[JOURNAL_RECORD];
 	enum rc rc;
 
-	journal_header_encode(j, want);
+	journal_header_encode(j, JOURNAL_VERSION, want);
+	journal_header_encode(j, JOURNAL_VERSION_OLD, old);
 	if (*size < JOURNAL_RECORD) {
 		*size = JOURNAL_RECORD;
 		if (ftruncate(j->fd, 0) != 0 ||
@@ -71,10 +75,14 @@ static enum rc open_header(struct journal *j, const char *path, off_t *size)
 	rc = journal_file_read(j->fd, have, sizeof(have), 0);
 	if (rc != RC_OK)
 		return system_fault(j, "cannot read its header");
-	if (memcmp(want, have, sizeof(have)) != 0)
+	if (memcmp(want, have, sizeof(have)) == 0)
+		return RC_OK;
+	if (memcmp(old, have, sizeof(have)) != 0)
 		return fault_set(j->f, RC_INVALID, PROBLEM_SERVER_INTERNAL,
 				 "%s is no signer journal of version %d, or its header is damaged",
 				 path, JOURNAL_VERSION);
+	if (journal_file_write(j->fd, want, sizeof(want), 0) != RC_OK || fsync(j->fd) != 0)
+		return system_fault(j, "cannot write its header");
 	return RC_OK;
 }
 
@@ -157,13 +165,38 @@ static enum rc load_record(struct journal *j, uint32_t number, const struct reco
 		return r->claim < number ? RC_OK : journal_damaged(j, number);
 	if (r->time >= load->recent_since)
 		j->recent++;
-	if (r->type == RECORD_CRL) {
+	if (r->type == RECORD_CRL)
 		journal_note_crl(j, r->serial, number);
+	else if (r->type != RECORD_CLAIM)
+		j->checkpoint = number + 1;
+	if (r->type != RECORD_CLAIM)
 		return RC_OK;
-	}
 	if (serial_time(r->serial) < j->index.floor)
 		return RC_OK;
 	return journal_index_claim(j, r->serial, number);
+}
+
+static enum rc load_checkpoint(struct journal *j, uint32_t number, const struct record *r, void *arg)
+{
+	(void)arg;
+	if (r->type == RECORD_CHECKPOINT || r->type == RECORD_GIVEN_UP)
+		j->checkpoint = number + 1;
+	return RC_OK;
+}
+
+/* The newest checkpoint counts however old it is, so it may be before what load_record() has seen. A
+ * server makes one every few minutes while it has something to say: this ends soon. */
+static enum rc find_checkpoint(struct journal *j, uint32_t before)
+{
+	enum rc rc = RC_OK;
+
+	while (rc == RC_OK && before > 0 && j->checkpoint == 0) {
+		uint32_t from = before > JOURNAL_CHUNK ? before - JOURNAL_CHUNK : 0;
+
+		rc = journal_each(j, from, before, load_checkpoint, NULL);
+		before = from;
+	}
+	return rc;
 }
 
 static enum rc open_records(struct journal *j, const struct journal_options *o, off_t size)
@@ -198,6 +231,8 @@ static enum rc open_records(struct journal *j, const struct journal_options *o, 
 		rc = journal_bisect(j, j->index.floor - JOURNAL_FUTURE_S, &from);
 	if (rc == RC_OK)
 		rc = journal_each(j, from, j->count, load_record, &load);
+	if (rc == RC_OK)
+		rc = find_checkpoint(j, from);
 	return rc;
 }
 

@@ -2,7 +2,7 @@
  * in rules[]; encoding and decoding both obey it. */
 #include "signer/messages.h"
 
-#define VERSION 1
+#define VERSION 2
 #define REPLY 0x80
 #define OFFSET_EPOCH 16
 
@@ -28,6 +28,9 @@ static const struct rule *rule_of(enum message_op op, bool reply)
 		[MESSAGE_PING] = { .id = true },
 		[MESSAGE_CRL] = { .authority = true, .payload_min = MESSAGE_CRL_PAYLOAD,
 				  .payload_max = MESSAGE_CRL_PAYLOAD, .id = true },
+		[MESSAGE_CHECKPOINT] = { .authority = true, .payload_min = MESSAGE_CHECKPOINT_PAYLOAD,
+					 .payload_max = MESSAGE_CHECKPOINT_PAYLOAD, .id = true },
+		[MESSAGE_LAST_CHECKPOINT] = { .id = true },
 	};
 	static const struct rule replies[] = {
 		[MESSAGE_HELLO] = { .id = false },
@@ -36,11 +39,15 @@ static const struct rule *rule_of(enum message_op op, bool reply)
 				     .id = true },
 		[MESSAGE_PING] = { .id = true },
 		[MESSAGE_CRL] = { .payload_min = 1, .payload_max = SIG_MAX, .id = true },
+		[MESSAGE_CHECKPOINT] = { .payload_min = MESSAGE_CHECKPOINT_TIME + 1,
+					 .payload_max = MESSAGE_PAYLOAD_MAX, .id = true },
+		[MESSAGE_LAST_CHECKPOINT] = { .payload_min = MESSAGE_LAST_PAYLOAD,
+					      .payload_max = MESSAGE_LAST_PAYLOAD, .id = true },
 	};
 
 	if (reply)
-		return op >= MESSAGE_HELLO && op <= MESSAGE_CRL ? &replies[op] : NULL;
-	return op >= MESSAGE_SIGN && op <= MESSAGE_CRL ? &requests[op] : NULL;
+		return op >= MESSAGE_HELLO && op <= MESSAGE_LAST_CHECKPOINT ? &replies[op] : NULL;
+	return op >= MESSAGE_SIGN && op <= MESSAGE_LAST_CHECKPOINT ? &requests[op] : NULL;
 }
 
 bool message_name_ok(struct str name)
@@ -198,4 +205,42 @@ void message_crl_payload(uint64_t len, uint8_t out[MESSAGE_CRL_PAYLOAD])
 uint64_t message_crl_len(const struct message *m)
 {
 	return get_be(m->payload.p, MESSAGE_CRL_PAYLOAD);
+}
+
+void message_checkpoint_payload(const struct checkpoint *c, uint8_t out[MESSAGE_CHECKPOINT_PAYLOAD])
+{
+	put_be(out, 8, (uint64_t)c->number);
+	memcpy(out + 8, c->hash, SHA256_LEN);
+}
+
+void message_checkpoint_of(const struct message *m, struct checkpoint *out)
+{
+	out->number = (int64_t)get_be(m->payload.p, 8);
+	memcpy(out->hash, m->payload.p + 8, SHA256_LEN);
+	out->at = 0;
+}
+
+void message_checkpoint_time(int64_t at, uint8_t out[MESSAGE_CHECKPOINT_TIME])
+{
+	put_be(out, MESSAGE_CHECKPOINT_TIME, (uint64_t)at);
+}
+
+int64_t message_checkpoint_at(struct bytes payload)
+{
+	return (int64_t)get_be(payload.p, MESSAGE_CHECKPOINT_TIME);
+}
+
+void message_last_payload(const struct checkpoint *c, bool given_up, uint8_t out[MESSAGE_LAST_PAYLOAD])
+{
+	message_checkpoint_payload(c, out);
+	put_be(out + MESSAGE_CHECKPOINT_PAYLOAD, 8, (uint64_t)c->at);
+	out[MESSAGE_LAST_PAYLOAD - 1] = given_up;
+}
+
+void message_last_of(struct bytes payload, struct checkpoint *out, bool *out_given_up)
+{
+	out->number = (int64_t)get_be(payload.p, 8);
+	memcpy(out->hash, payload.p + 8, SHA256_LEN);
+	out->at = (int64_t)get_be(payload.p + MESSAGE_CHECKPOINT_PAYLOAD, 8);
+	*out_given_up = payload.p[MESSAGE_LAST_PAYLOAD - 1] != 0;
 }

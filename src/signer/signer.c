@@ -389,6 +389,24 @@ enum rc signer_lookup(struct signer *s, struct bytes serial, signer_done_fn done
 	return submit(s, &m, done, arg);
 }
 
+enum rc signer_checkpoint(struct signer *s, struct str authority, const struct checkpoint *c, signer_done_fn done,
+			  void *arg)
+{
+	uint8_t payload[MESSAGE_CHECKPOINT_PAYLOAD];
+	struct message m = { .op = MESSAGE_CHECKPOINT, .authority = authority,
+			     .payload = bytes_of(payload, sizeof(payload)) };
+
+	message_checkpoint_payload(c, payload);
+	return submit(s, &m, done, arg);
+}
+
+enum rc signer_last_checkpoint(struct signer *s, signer_done_fn done, void *arg)
+{
+	struct message m = { .op = MESSAGE_LAST_CHECKPOINT };
+
+	return submit(s, &m, done, arg);
+}
+
 enum rc signer_ping(struct signer *s, signer_done_fn done, void *arg)
 {
 	struct message m = { .op = MESSAGE_PING };

@@ -17,6 +17,7 @@
 #include "net/loop.h"
 
 struct signer;
+struct checkpoint;
 
 struct signer_options {
 	struct loop *loop;
@@ -52,6 +53,13 @@ enum rc signer_sign_crl(struct signer *s, struct str authority, struct bytes tbs
 /* Has this serial ever been journalled, and with which TBS? done: RC_OK with the 32-octet hash in
  * signature, or RC_NOTFOUND. For recovery. */
 enum rc signer_lookup(struct signer *s, struct bytes serial, signer_done_fn done, void *arg) MUST_USE;
+/* The audit trail's row with this number has this hash: notes it, and signs that with the authority's key
+ * and the signer's time. done: RC_OK, signature is MESSAGE_CHECKPOINT_TIME octets of time, then that over
+ * checkpoint_encode(). RC_CONFLICT: a later row was noted, or this one with another hash. */
+enum rc signer_checkpoint(struct signer *s, struct str authority, const struct checkpoint *c, signer_done_fn done,
+			  void *arg) MUST_USE;
+/* The newest of them. done: RC_OK, signature is as message_last_of() reads it; RC_NOTFOUND. */
+enum rc signer_last_checkpoint(struct signer *s, signer_done_fn done, void *arg) MUST_USE;
 /* Round trip for /health/ready; done with RC_OK or RC_UNAVAILABLE. */
 enum rc signer_ping(struct signer *s, signer_done_fn done, void *arg) MUST_USE;
 

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 
+#include "crypto/checkpoint.h"
 #include "crypto/crl.h"
 #include "signer/messages.h"
 
@@ -139,6 +140,12 @@ void signer_config_write(const struct signer_config *c, struct buf *out)
 		buf_addf(out, "max-per-minute %u\n", c->max_per_minute);
 	if (c->log_json)
 		buf_add_text(out, "log json\n");
+	if (c->give_up_number) {
+		char head[CHECKPOINT_HEAD_MAX];
+
+		checkpoint_head_text(c->give_up_number, c->give_up_hash, head);
+		write_value(out, "accept-rollback", str_of(head));
+	}
 	for (size_t i = 0; i < c->authority_count; i++) {
 		const struct signer_authority *a = &c->authorities[i];
 
@@ -234,6 +241,12 @@ static enum rc read_log(struct reader *r, struct str value)
 {
 	r->config->log_json = true;
 	return str_is(value, "json") ? RC_OK : refuse(r, "the only other way to log is json");
+}
+
+static enum rc read_accept_rollback(struct reader *r, struct str value)
+{
+	return checkpoint_head_parse(value, &r->config->give_up_number, r->config->give_up_hash)
+		       ? RC_OK : refuse(r, "accept-rollback is NUMBER:HASH of a row of the audit trail");
 }
 
 static enum rc read_certificate(struct reader *r, struct str value)
@@ -342,6 +355,7 @@ static const struct row process_rows[] = {
 	{ "max-backdate", read_max_backdate, .required = true },
 	{ "max-per-minute", read_max_per_minute },
 	{ "log", read_log },
+	{ "accept-rollback", read_accept_rollback },
 	{ NULL },
 };
 static const struct row authority_rows[] = {

@@ -9,6 +9,7 @@
  *   max-backdate 90000
  *   max-per-minute 600
  *   log json
+ *   accept-rollback 1234:9f86d081...
  *   authority lab
  *   certificate /var/lib/assay/ca/issuing.pem
  *   key file:/var/lib/assay/ca/issuing.key
@@ -61,6 +62,10 @@ struct signer_config {
 	int64_t max_backdate_s;
 	unsigned max_per_minute; /* signatures; 0: no cap */
 	bool log_json;           /* how the process logs to its standard error */
+	/* An operator gives up the checkpoint of this row, if it is still the newest: the audit trail may go on
+	 * from an older row. 0: none. Only the start of the server can say so, before it listens. */
+	int64_t give_up_number;
+	uint8_t give_up_hash[SHA256_LEN];
 	struct signer_authority *authorities;
 	size_t authority_count;
 };

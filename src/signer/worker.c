@@ -12,58 +12,20 @@
 #include "signer/worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "crypto/crl.h"
 #include "crypto/digest.h"
-#include "signer/journal.h"
-#include "signer/law.h"
-#include "signer/messages.h"
 #include "signer/sandbox.h"
+#include "signer/worker_impl.h"
 
 #define REQUEST_ARENA (512 * 1024) /* what one TBS may need while it is checked */
-
-/* One message and its answer. */
-struct slot {
-	struct message request;
-	bool answer;         /* the message was one to answer */
-	bool sign;           /* a claim was made: a signature is due */
-	const struct slot *same; /* the same TBS was asked for earlier in this batch */
-	int fd;              /* that came along; -1: none */
-	struct bytes tbs;    /* to be signed: the payload, or the memory file */
-	const struct law_authority *authority;
-	uint8_t serial[SERIAL_MAX];
-	uint8_t hash[SHA256_LEN];
-	uint32_t claim;
-	uint8_t payload[SIG_MAX];
-	size_t payload_len;
-	struct fault fault; /* its rc is the answer's status */
-	uint8_t out[MESSAGE_REPLY_MAX];
-	uint8_t in[MESSAGE_REQUEST_MAX];
-};
-
-struct worker {
-	int socket;
-	uint64_t epoch;
-	struct arena config_arena, arena;
-	struct signer_config config;
-	struct law law;
-	struct journal *journal;
-	int64_t minute_from_s; /* the cap per minute: since when counted, and how many */
-	unsigned minute_count;
-	bool refused_garbage; /* logged once; a server that sends it would fill the log */
-	size_t count;         /* slots in use in this round */
-	struct slot slots[JOURNAL_BATCH];
-};
 
 static volatile sig_atomic_t stop;
 
@@ -235,199 +197,6 @@ static enum rc say_hello(const struct worker *w, enum rc status, const char *det
 
 /* --- one round --- */
 
-/* The cap is a window of a minute that begins with the first signature after the last one. */
-static enum rc check_cap(struct worker *w, int64_t now_s, struct fault *f)
-{
-	if (w->config.max_per_minute == 0)
-		return RC_OK;
-	if (now_s < w->minute_from_s || now_s - w->minute_from_s >= 60) {
-		w->minute_from_s = now_s;
-		w->minute_count = 0;
-	}
-	if (w->minute_count >= w->config.max_per_minute)
-		return fault_set(f, RC_LIMIT, PROBLEM_RATE_LIMITED,
-				 "policy: the signer's cap of %u signatures in a minute is reached",
-				 w->config.max_per_minute);
-	w->minute_count++;
-	return RC_OK;
-}
-
-/* What the journal says of the slot's serial and TBS. RC_OK: signed before, the slot has that
- * signature. RC_NOTFOUND: nobody ever got one. RC_CONFLICT: the serial has another TBS. Anything
- * else: the journal failed. */
-static enum rc look_up(struct worker *w, struct slot *s)
-{
-	struct journal_entry entry;
-	enum rc rc = journal_find(w->journal, s->serial, &entry);
-
-	if (rc != RC_OK)
-		return rc;
-	if (memcmp(entry.tbs_hash, s->hash, SHA256_LEN) != 0)
-		return RC_CONFLICT;
-	if (entry.sig_len == 0)
-		return RC_NOTFOUND;
-	memcpy(s->payload, entry.sig, entry.sig_len);
-	s->payload_len = entry.sig_len;
-	s->fault.rc = RC_OK;
-	return RC_OK;
-}
-
-/* The law may have changed, or time gone by, since this TBS was signed: the signature that it got
- * then is not taken back. */
-static enum rc repeat_in_spite(struct worker *w, struct slot *s)
-{
-	struct cert_info info;
-	enum rc rc;
-
-	if (tbs_parse(&w->arena, s->request.payload, &info, NULL) != RC_OK ||
-	    info.serial.len != SERIAL_MAX)
-		return RC_OK;
-	memcpy(s->serial, info.serial.p, SERIAL_MAX);
-	rc = look_up(w, s);
-	return rc == RC_NOTFOUND || rc == RC_CONFLICT ? RC_OK : rc;
-}
-
-static void refuse_conflict(struct slot *s)
-{
-	(void)fault_set(&s->fault, RC_CONFLICT, PROBLEM_SERVER_INTERNAL,
-			"RFC 5280 §4.1.2.2: the serial was used for another certificate");
-}
-
-static bool asked_in_this_batch(struct worker *w, struct slot *s)
-{
-	for (const struct slot *t = w->slots; t < s; t++) {
-		if (!t->sign || t->request.op != MESSAGE_SIGN || memcmp(t->serial, s->serial, SERIAL_MAX) != 0)
-			continue;
-		if (memcmp(t->hash, s->hash, SHA256_LEN) == 0)
-			s->same = t;
-		else
-			refuse_conflict(s);
-		return true;
-	}
-	return false;
-}
-
-/* Decides one request for a signature. Its answer, if it is a refusal or a repetition, is in the
- * slot; an error returned here means that the journal failed. */
-static enum rc decide(struct worker *w, struct slot *s, int64_t now_s)
-{
-	const struct message *m = &s->request;
-	const struct signer_profile *profile;
-	enum rc rc;
-
-	s->tbs = m->payload;
-	sha256(m->payload, s->hash);
-	rc = law_find(&w->law, m->authority, m->profile, &s->authority, &profile, &s->fault);
-	if (rc != RC_OK)
-		return RC_OK;
-	rc = law_check(&w->law, s->authority, profile, &w->arena, m->payload, now_s, s->serial,
-		       &s->fault);
-	if (rc != RC_OK) {
-		s->fault.rc = rc == RC_NOMEM ? RC_LIMIT : RC_DENIED;
-		return repeat_in_spite(w, s);
-	}
-	if (asked_in_this_batch(w, s))
-		return RC_OK;
-	rc = look_up(w, s);
-	if (rc == RC_CONFLICT) {
-		refuse_conflict(s);
-		return RC_OK;
-	}
-	if (rc != RC_NOTFOUND)
-		return rc;
-	if (journal_check_time(w->journal, s->serial, now_s, &s->fault) != RC_OK ||
-	    check_cap(w, now_s, &s->fault) != RC_OK)
-		return RC_OK;
-	s->sign = true;
-	return journal_claim(w->journal, s->serial, s->hash, now_s, &s->claim);
-}
-
-/* --- revocation lists --- */
-
-/* Maps the memory file that came along. It must be sealed against every change: what was checked is
- * what is signed (TRUST §2d rule 2). */
-static enum rc map_list(struct slot *s)
-{
-	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
-	uint64_t len = message_crl_len(&s->request);
-	int have = fcntl(s->fd, F_GET_SEALS);
-	void *p = MAP_FAILED;
-
-	if (have >= 0 && (have & seals) == seals && len > 0 && len <= CRL_TBS_MAX &&
-	    lseek(s->fd, 0, SEEK_END) == (off_t)len)
-		p = mmap(NULL, len, PROT_READ, MAP_SHARED, s->fd, 0);
-	if (p == MAP_FAILED)
-		return fault_set(&s->fault, RC_DENIED, PROBLEM_SERVER_INTERNAL,
-				 "policy: the list is not in a sealed file of its length");
-	s->tbs = bytes_of(p, len);
-	return RC_OK;
-}
-
-static void unmap_list(struct slot *s)
-{
-	if (s->request.op == MESSAGE_CRL && s->tbs.p)
-		munmap((void *)s->tbs.p, s->tbs.len);
-	s->tbs = (struct bytes){ 0 };
-	drop_descriptor(s->fd);
-	s->fd = -1;
-}
-
-/* As decide(), for a list: it is signed when its number is higher than that of every list before, or
- * when it is the last one again. */
-static enum rc decide_list(struct worker *w, struct slot *s, int64_t now_s)
-{
-	struct journal_crl last;
-	uint64_t number;
-	bool again;
-	enum rc rc;
-
-	if (law_find_authority(&w->law, s->request.authority, &s->authority, &s->fault) != RC_OK ||
-	    map_list(s) != RC_OK ||
-	    law_check_crl(s->authority, s->tbs, now_s, &number, &s->fault) != RC_OK)
-		return RC_OK;
-	sha256(s->tbs, s->hash);
-	rc = journal_find_crl(w->journal, s->authority->tag, &last);
-	if (rc != RC_OK && rc != RC_NOTFOUND)
-		return rc;
-	again = rc == RC_OK && memcmp(last.entry.tbs_hash, s->hash, SHA256_LEN) == 0;
-	if (again && last.entry.sig_len > 0) {
-		memcpy(s->payload, last.entry.sig, last.entry.sig_len);
-		s->payload_len = last.entry.sig_len;
-		s->fault.rc = RC_OK;
-		return RC_OK;
-	}
-	if (rc == RC_OK && !again && number <= last.number) {
-		(void)fault_set(&s->fault, RC_CONFLICT, PROBLEM_SERVER_INTERNAL,
-				"RFC 5280 §5.2.3: the CRL number must be higher than %llu",
-				(unsigned long long)last.number);
-		return RC_OK;
-	}
-	if (journal_check_crl_time(w->journal, number, now_s, &s->fault) != RC_OK ||
-	    check_cap(w, now_s, &s->fault) != RC_OK)
-		return RC_OK;
-	s->sign = true;
-	return journal_claim_crl(w->journal, s->authority->tag, number, s->hash, now_s, &s->claim);
-}
-
-static enum rc answer_lookup(struct worker *w, struct slot *s)
-{
-	struct bytes serial = s->request.payload;
-	struct journal_entry entry;
-	enum rc rc = RC_NOTFOUND;
-
-	if (serial.len == SERIAL_MAX)
-		rc = journal_find(w->journal, serial.p, &entry);
-	if (rc == RC_NOTFOUND) {
-		(void)fault_set(&s->fault, rc, PROBLEM_NOT_FOUND, "the serial was never used");
-		return RC_OK;
-	}
-	if (rc == RC_OK) {
-		memcpy(s->payload, entry.tbs_hash, SHA256_LEN);
-		s->payload_len = SHA256_LEN;
-	}
-	return rc;
-}
-
 static void slot_reset(struct slot *s)
 {
 	fault_done(&s->fault);
@@ -448,11 +217,15 @@ static enum rc decide_all(struct worker *w)
 		struct slot *s = &w->slots[i];
 
 		if (s->request.op == MESSAGE_SIGN)
-			rc = decide(w, s, now_s);
+			rc = slot_decide(w, s, now_s);
 		else if (s->request.op == MESSAGE_CRL)
-			rc = decide_list(w, s, now_s);
+			rc = slot_decide_list(w, s, now_s);
 		else if (s->request.op == MESSAGE_LOOKUP)
-			rc = answer_lookup(w, s);
+			rc = slot_answer_lookup(w, s);
+		else if (s->request.op == MESSAGE_CHECKPOINT)
+			rc = slot_decide_checkpoint(w, s, now_s);
+		else if (s->request.op == MESSAGE_LAST_CHECKPOINT)
+			rc = slot_answer_last_checkpoint(w, s);
 		arena_reset(&w->arena);
 	}
 	return rc;
@@ -480,6 +253,8 @@ static enum rc sign_all(struct worker *w)
 		rc = journal_signature(w->journal, s->claim, bytes_of(s->payload, s->payload_len));
 		if (rc != RC_OK)
 			return rc;
+		if (s->request.op == MESSAGE_CHECKPOINT)
+			slot_put_time(s);
 	}
 	return RC_OK;
 }
@@ -526,7 +301,7 @@ static int serve(struct worker *w)
 			refuse_all(w);
 		}
 		for (size_t i = 0; i < w->count; i++)
-			unmap_list(&w->slots[i]);
+			slot_done(&w->slots[i]);
 		if (answer_all(w) != RC_OK)
 			return peer_closed(w) ? WORKER_DONE : WORKER_FAILED;
 		if (rc != RC_OK)
@@ -568,7 +343,7 @@ static enum rc worker_start(struct worker *w, struct str config, struct fault *f
 	sandbox_lock_memory();
 	if ((rc = crypto_init(f)) != RC_OK ||
 	    (rc = law_load(&w->config_arena, &w->config, &w->law, f)) != RC_OK ||
-	    (rc = open_journal(w, f)) != RC_OK)
+	    (rc = open_journal(w, f)) != RC_OK || (rc = worker_give_up_checkpoint(w)) != RC_OK)
 		return rc;
 	return sandbox_enter(f);
 }

@@ -1,5 +1,5 @@
 /* fuzz_journal.c - a journal with any content. Whatever opens must go on: a new serial is taken, and
- * is found when the file is opened again.
+ * is found when the file is opened again; and so is a checkpoint, by which nothing else is lost.
  * The first octet says how much of the form is put right, so that more than the CRC is reached:
  * bit 0: every whole record, the header too, is sealed again; bit 1: the input has no header. */
 #include <fcntl.h>
@@ -85,11 +85,31 @@ static struct journal *open_journal(int64_t now, bool all)
 	return journal_open(&o, &j, NULL) == RC_OK ? j : NULL;
 }
 
+/* The next checkpoint after whatever there is. */
+static void add_checkpoint(struct journal *j, struct journal_checkpoint *out)
+{
+	static const uint8_t tag[JOURNAL_TAG] = "fuzz", hash[SHA256_LEN] = { 7 };
+	enum rc rc = journal_find_checkpoint(j, out);
+	uint32_t claim;
+	int64_t at;
+
+	if (rc != RC_OK && rc != RC_NOTFOUND)
+		abort();
+	if (rc == RC_OK && !out->given_up && journal_give_up_checkpoint(j, NOW) != RC_OK)
+		abort();
+	if (journal_claim_checkpoint(j, tag, rc == RC_OK ? out->number + 1 : 1, hash, NOW, &claim, &at) != RC_OK ||
+	    journal_write(j) != RC_OK || journal_signature(j, claim, bytes_of(hash, sizeof(hash))) != RC_OK ||
+	    journal_commit(j) != RC_OK || journal_find_checkpoint(j, out) != RC_OK || out->given_up ||
+	    out->entry.sig_len != sizeof(hash) || out->at != at)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t serial[SERIAL_MAX] = { 0x0b, 0xeb, 0xc2, 0x00, 1, 2, 3, 4, 5, 6, 7 };
 	static const uint8_t hash[SHA256_LEN] = { 9 };
 	static struct journal_entry e;
+	static struct journal_checkpoint noted, noted_again;
 	struct journal *j;
 	uint32_t claim;
 	enum rc found;
@@ -113,6 +133,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		e.sig_len = sizeof(hash);
 		memcpy(e.tbs_hash, hash, sizeof(hash));
 	}
+	if (found == RC_OK)
+		add_checkpoint(j, &noted);
 	journal_free(j);
 	if (found != RC_OK)
 		return 0;
@@ -126,6 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		found = journal_find(j, serial, &again);
 		if (found == RC_OK && (memcmp(again.tbs_hash, e.tbs_hash, SHA256_LEN) != 0 ||
 				       again.sig_len != e.sig_len))
+			abort();
+		if (journal_find_checkpoint(j, &noted_again) != RC_OK || noted_again.number != noted.number ||
+		    noted_again.given_up || noted_again.entry.sig_len != noted.entry.sig_len)
 			abort();
 		journal_free(j);
 	}

@@ -502,6 +502,138 @@ static void test_open__other_files_are_refused(void **state)
 	rmdir(path);
 }
 
+static const uint8_t tag[JOURNAL_TAG] = "checkpoints";
+
+static void add_checkpoint(struct journal *j, uint64_t number, int64_t now, bool sign)
+{
+	uint8_t hash[32];
+	uint32_t claim;
+	int64_t at;
+
+	make_hash((uint32_t)number, hash);
+	assert_int_equal(journal_claim_checkpoint(j, tag, number, hash, now, &claim, &at), RC_OK);
+	assert_true(at >= now);
+	assert_int_equal(journal_write(j), RC_OK);
+	if (sign)
+		assert_int_equal(journal_signature(j, claim, make_sig((uint32_t)number, 71)), RC_OK);
+	assert_int_equal(journal_commit(j), RC_OK);
+}
+
+static void check_checkpoint(struct journal *j, uint64_t number, bool given_up, size_t sig_len)
+{
+	static struct journal_checkpoint c;
+	uint8_t hash[32];
+
+	make_hash((uint32_t)number, hash);
+	assert_int_equal(journal_find_checkpoint(j, &c), RC_OK);
+	assert_true(c.number == number && c.given_up == given_up);
+	assert_memory_equal(c.entry.tbs_hash, hash, 32);
+	assert_memory_equal(c.tag, tag, JOURNAL_TAG);
+	assert_int_equal(c.entry.sig_len, sig_len);
+}
+
+/* The newest is there after every start, also after one that reads only what matters for serials. */
+static void test_checkpoint__is_remembered_for_ever(void **state)
+{
+	static struct journal_checkpoint none;
+	struct journal *j = must_open(NOW);
+
+	(void)state;
+	assert_int_equal(journal_find_checkpoint(j, &none), RC_NOTFOUND);
+	assert_int_equal(journal_give_up_checkpoint(j, NOW), RC_NOTFOUND);
+	add_checkpoint(j, 5, NOW, true);
+	add_checkpoint(j, 9, NOW + 1, true);
+	check_checkpoint(j, 9, false, 71);
+	for (uint32_t i = 0; i < 20; i++)
+		add_batch(j, NOW + 2, i * JOURNAL_BATCH, JOURNAL_BATCH, 71);
+	journal_free(j);
+	for (int years = 0; years < 2; years++) {
+		for (int all = 0; all < 2; all++) {
+			assert_int_equal(open_at(NOW + 3 + years * 31536000LL, 0, all, &j, NULL), RC_OK);
+			check_checkpoint(j, 9, false, 71);
+			check_found(j, NOW + 2, 7, 71);
+			journal_free(j);
+		}
+	}
+}
+
+static void test_checkpoint__is_given_up(void **state)
+{
+	struct journal *j = must_open(NOW);
+
+	(void)state;
+	add_checkpoint(j, 9, NOW, true);
+	assert_int_equal(journal_give_up_checkpoint(j, NOW), RC_OK);
+	assert_int_equal(journal_commit(j), RC_OK);
+	check_checkpoint(j, 9, true, 0);
+	journal_free(j);
+	j = must_open(NOW + 1);
+	check_checkpoint(j, 9, true, 0);
+	add_checkpoint(j, 3, NOW + 2, false);
+	check_checkpoint(j, 3, false, 0);
+	journal_free(j);
+	j = must_open(NOW + 3);
+	check_checkpoint(j, 3, false, 0);
+	assert_int_equal(journal_check_clock(j, NOW - 1000, NULL), RC_UNAVAILABLE);
+	assert_int_equal(journal_check_clock(j, NOW - 200, NULL), RC_OK);
+	journal_free(j);
+}
+
+static void seal(uint8_t record[JOURNAL_RECORD])
+{
+	uint32_t c = 0xffffffff;
+
+	for (size_t i = 0; i < JOURNAL_RECORD - 4; i++) {
+		c ^= record[i];
+		for (int k = 0; k < 8; k++)
+			c = c & 1 ? c >> 1 ^ 0x82f63b78 : c >> 1; /* CRC-32C */
+	}
+	c ^= 0xffffffff;
+	for (int i = 0; i < 4; i++)
+		record[JOURNAL_RECORD - 4 + i] = (uint8_t)(c >> (24 - 8 * i));
+}
+
+/* Octet 35 of the file is its version. */
+static unsigned version_of(int set)
+{
+	uint8_t header[JOURNAL_RECORD];
+	int fd = open(path, O_RDWR);
+
+	assert_int_equal(pread(fd, header, sizeof(header), 0), sizeof(header));
+	if (set >= 0) {
+		header[35] = (uint8_t)set;
+		seal(header);
+		assert_int_equal(pwrite(fd, header, sizeof(header), 0), sizeof(header));
+	}
+	close(fd);
+	return header[35];
+}
+
+/* A journal of before there were checkpoints is read and becomes a new one; a later one is refused. */
+static void test_open__version_1_becomes_version_2(void **state)
+{
+	struct journal *j = must_open(NOW);
+	struct fault f = { 0 };
+
+	(void)state;
+	add_batch(j, NOW, 1, 3, 71);
+	journal_free(j);
+	assert_int_equal(version_of(1), 1);
+	j = must_open(NOW + 1);
+	check_found(j, NOW, 2, 71);
+	add_checkpoint(j, 9, NOW + 1, true);
+	journal_free(j);
+	assert_int_equal(version_of(-1), 2);
+	j = must_open(NOW + 2);
+	check_found(j, NOW, 2, 71);
+	check_checkpoint(j, 9, false, 71);
+	journal_free(j);
+	version_of(3);
+	assert_int_equal(open_at(NOW + 3, 0, true, &j, &f), RC_INVALID);
+	assert_non_null(strstr(f.detail, "version 2"));
+	fault_done(&f);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -522,6 +654,9 @@ int main(void)
 		T(test_open__damage_far_back),
 		T(test_open__records_out_of_order),
 		T(test_open__other_files_are_refused),
+		T(test_open__version_1_becomes_version_2),
+		T(test_checkpoint__is_remembered_for_ever),
+		T(test_checkpoint__is_given_up),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT); /* each cut is a warning */

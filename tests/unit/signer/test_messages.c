@@ -25,13 +25,18 @@ static const struct message good[] = {
 	{ .op = MESSAGE_LOOKUP, .id = 5, .epoch = 7, .payload = { octets, 20 } },
 	{ .op = MESSAGE_LOOKUP, .reply = true, .id = 5, .epoch = 7, .payload = { octets, 32 } },
 	{ .op = MESSAGE_LOOKUP, .reply = true, .id = 5, .epoch = 7, .status = RC_NOTFOUND },
+	{ .op = MESSAGE_CHECKPOINT, .id = 5, .epoch = 7, .authority = { "lab", 3 }, .payload = { octets, 40 } },
+	{ .op = MESSAGE_CHECKPOINT, .reply = true, .id = 5, .epoch = 7, .payload = { octets, 8 + SIG_MAX } },
+	{ .op = MESSAGE_LAST_CHECKPOINT, .id = 5, .epoch = 7 },
+	{ .op = MESSAGE_LAST_CHECKPOINT, .reply = true, .id = 5, .epoch = 7, .payload = { octets, 49 } },
+	{ .op = MESSAGE_LAST_CHECKPOINT, .reply = true, .id = 5, .epoch = 7, .status = RC_NOTFOUND },
 	{ .op = MESSAGE_PING, .id = 9, .epoch = 7 },
 	{ .op = MESSAGE_PING, .reply = true, .id = 9, .epoch = 7 },
 };
 
 static const struct message bad[] = {
 	{ .op = 0, .id = 1, .epoch = 1 },
-	{ .op = MESSAGE_PING + 1, .id = 1, .epoch = 1 },
+	{ .op = MESSAGE_LAST_CHECKPOINT + 1, .id = 1, .epoch = 1 },
 	{ .op = MESSAGE_HELLO, .epoch = 1 },                         /* a request */
 	{ .op = MESSAGE_HELLO, .reply = true },                      /* no epoch */
 	{ .op = MESSAGE_HELLO, .reply = true, .epoch = 1, .id = 1 }, /* an id */
@@ -57,6 +62,12 @@ static const struct message bad[] = {
 	{ .op = MESSAGE_SIGN, .reply = true, .id = 1, .epoch = 1, .status = RC_DENIED,
 	  .detail = { "\xff", 1 } },
 	{ .op = MESSAGE_SIGN, .reply = true, .id = 1, .epoch = 1, .status = RC_INTERNAL },
+	{ .op = MESSAGE_CHECKPOINT, .id = 1, .epoch = 1, .payload = { octets, 40 } }, /* by whom? */
+	{ .op = MESSAGE_CHECKPOINT, .id = 1, .epoch = 1, .authority = { "lab", 3 }, .payload = { octets, 39 } },
+	{ .op = MESSAGE_CHECKPOINT, .id = 1, .epoch = 1, .authority = { "lab", 3 }, .payload = { octets, 41 } },
+	{ .op = MESSAGE_CHECKPOINT, .reply = true, .id = 1, .epoch = 1, .payload = { octets, 8 } }, /* no signature */
+	{ .op = MESSAGE_LAST_CHECKPOINT, .id = 1, .epoch = 1, .authority = { "lab", 3 } },
+	{ .op = MESSAGE_LAST_CHECKPOINT, .reply = true, .id = 1, .epoch = 1, .payload = { octets, 48 } },
 	{ .op = MESSAGE_LOOKUP, .id = 1, .epoch = 1, .payload = { octets, 21 } },
 	{ .op = MESSAGE_LOOKUP, .reply = true, .id = 1, .epoch = 1, .payload = { octets, 31 } },
 };
@@ -95,6 +106,27 @@ static void test_encode__refuses_what_decode_would(void **state)
 	for (size_t i = 0; i < COUNT_OF(bad); i++)
 		if (message_encode(&bad[i], out, sizeof(out), &len) != RC_INVALID)
 			fail_msg("message %zu was encoded", i);
+}
+
+static void test_checkpoint__payloads(void **state)
+{
+	const struct checkpoint c = { .number = 0x0102030405060708, .hash = { 1, 2, 3 }, .at = 1800000000 };
+	uint8_t asked[MESSAGE_CHECKPOINT_PAYLOAD], last[MESSAGE_LAST_PAYLOAD], at[MESSAGE_CHECKPOINT_TIME];
+	struct message m = { .payload = bytes_of(asked, sizeof(asked)) };
+	struct checkpoint back;
+	bool given_up = false;
+
+	(void)state;
+	message_checkpoint_payload(&c, asked);
+	message_checkpoint_of(&m, &back);
+	assert_true(back.number == c.number && back.at == 0);
+	assert_memory_equal(back.hash, c.hash, sizeof(c.hash));
+	message_last_payload(&c, true, last);
+	message_last_of(bytes_of(last, sizeof(last)), &back, &given_up);
+	assert_true(back.number == c.number && back.at == c.at && given_up);
+	assert_memory_equal(back.hash, c.hash, sizeof(c.hash));
+	message_checkpoint_time(c.at, at);
+	assert_true(message_checkpoint_at(bytes_of(at, sizeof(at))) == c.at);
 }
 
 /* A change of any octet of the header is refused, or is another good message; so is every prefix. */
@@ -141,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_encode__and_decode_give_the_same),
 		cmocka_unit_test(test_encode__refuses_what_decode_would),
+		cmocka_unit_test(test_checkpoint__payloads),
 		cmocka_unit_test(test_decode__refuses_other_lengths_and_headers),
 		cmocka_unit_test(test_name_ok__only_harmless_names),
 	};

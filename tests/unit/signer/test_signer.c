@@ -327,6 +327,135 @@ static void test_sign_crl__the_same_again_gives_the_same(void **state)
 	assert_memory_equal(calls[1].payload, first.payload, first.payload_len);
 }
 
+/* --- checkpoints --- */
+
+/* Asks and waits; the answer is calls[i]. */
+static void ask_checkpoint(unsigned i, const char *authority, int64_t number, uint8_t hash)
+{
+	struct checkpoint c = { .number = number };
+
+	memset(c.hash, hash, sizeof(c.hash));
+	memset(&calls[i], 0, sizeof(calls[i]));
+	outstanding++;
+	assert_int_equal(signer_checkpoint(signer, str_of(authority), &c, on_done, &calls[i]), RC_OK);
+	loop_run(loop);
+	assert_int_equal(calls[i].done, 1);
+	if (calls[i].rc != RC_OK)
+		return;
+	c.at = message_checkpoint_at(bytes_of(calls[i].payload, calls[i].payload_len));
+	assert_in_range(clock_now_s() - c.at, 0, 20);
+	assert_int_equal(checkpoint_verify(&c, fx.issuing_key,
+					   bytes_of(calls[i].payload + MESSAGE_CHECKPOINT_TIME,
+						    calls[i].payload_len - MESSAGE_CHECKPOINT_TIME)), RC_OK);
+	c.number++;
+	assert_int_equal(checkpoint_verify(&c, fx.issuing_key,
+					   bytes_of(calls[i].payload + MESSAGE_CHECKPOINT_TIME,
+						    calls[i].payload_len - MESSAGE_CHECKPOINT_TIME)), RC_DENIED);
+}
+
+static void expect_last(enum rc rc, int64_t number, uint8_t hash, bool given_up)
+{
+	struct checkpoint c;
+	bool is_given_up;
+
+	memset(&calls[0], 0, sizeof(calls[0]));
+	outstanding++;
+	assert_int_equal(signer_last_checkpoint(signer, on_done, &calls[0]), RC_OK);
+	loop_run(loop);
+	assert_int_equal(calls[0].rc, rc);
+	if (rc != RC_OK)
+		return;
+	message_last_of(bytes_of(calls[0].payload, calls[0].payload_len), &c, &is_given_up);
+	assert_true(c.number == number && c.hash[0] == hash && is_given_up == given_up);
+}
+
+/* The audit trail has one history, also over the end of the process. */
+static void test_checkpoint__the_trail_only_grows(void **state)
+{
+	struct call first;
+
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	expect_last(RC_NOTFOUND, 0, 0, false);
+	ask_checkpoint(1, "lab", 7, 0xaa);
+	assert_int_equal(calls[1].rc, RC_OK);
+	first = calls[1];
+	ask_checkpoint(1, "lab", 7, 0xaa); /* the same again */
+	assert_int_equal(calls[1].rc, RC_OK);
+	assert_int_equal(calls[1].payload_len, first.payload_len);
+	assert_memory_equal(calls[1].payload, first.payload, first.payload_len);
+	ask_checkpoint(1, "lab", 7, 0xbb);
+	assert_int_equal(calls[1].rc, RC_CONFLICT);
+	assert_non_null(strstr(calls[1].detail, "forked"));
+	ask_checkpoint(1, "lab", 6, 0xaa);
+	assert_int_equal(calls[1].rc, RC_CONFLICT);
+	ask_checkpoint(1, "lab", 0, 0xaa);
+	assert_int_equal(calls[1].rc, RC_DENIED);
+	ask_checkpoint(1, "lab", INT64_MIN, 0xaa);
+	assert_int_equal(calls[1].rc, RC_DENIED);
+	ask_checkpoint(1, "nobody", 8, 0xaa);
+	assert_int_equal(calls[1].rc, RC_DENIED);
+	expect_last(RC_OK, 7, 0xaa, false);
+	signer_free(signer);
+	signer = NULL;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	ask_checkpoint(1, "lab", 6, 0xaa);
+	assert_int_equal(calls[1].rc, RC_CONFLICT);
+	expect_last(RC_OK, 7, 0xaa, false);
+	ask_checkpoint(1, "lab", 8, 0xcc);
+	assert_int_equal(calls[1].rc, RC_OK);
+}
+
+/* Only who starts the signer can give a checkpoint up, only the newest, and only once: a worker that
+ * starts later with the same law gives up nothing. */
+static void test_checkpoint__is_given_up_by_name(void **state)
+{
+	(void)state;
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	ask_checkpoint(1, "lab", 7, 0xaa);
+	ask_checkpoint(1, "lab", 9, 0xbb);
+	signer_free(signer);
+	signer = NULL;
+	fx.config.give_up_number = 7; /* not the newest */
+	memset(fx.config.give_up_hash, 0xaa, SHA256_LEN);
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	expect_last(RC_OK, 9, 0xbb, false);
+	signer_free(signer);
+	signer = NULL;
+	fx.config.give_up_number = 9;
+	memset(fx.config.give_up_hash, 0xbb, SHA256_LEN);
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	expect_last(RC_OK, 9, 0xbb, true);
+	ask_checkpoint(1, "lab", 3, 0xdd);
+	assert_int_equal(calls[1].rc, RC_OK);
+	kill(fixture_worker(&fx), SIGKILL);
+	expect_last(RC_OK, 3, 0xdd, false);
+	ask_checkpoint(1, "lab", 2, 0xdd);
+	assert_int_equal(calls[1].rc, RC_CONFLICT);
+}
+
+/* What is signed for a checkpoint is nothing that the law lets through as anything else. */
+static void test_checkpoint__is_no_other_thing_that_is_signed(void **state)
+{
+	const struct checkpoint c = { .number = 1, .at = clock_now_s() };
+	uint8_t octets[CHECKPOINT_LEN];
+	struct crl_limits limits = { .alg = SIG_ES256, .issuer_dn = fx.issuing.subject_dn, .now = clock_now_s() };
+	struct cert_info info;
+	uint64_t number;
+	struct fault f = { 0 };
+
+	(void)state;
+	checkpoint_encode(&c, octets);
+	assert_int_equal(octets[0], 0); /* X.690 §8.1.5: no DER value begins so */
+	assert_int_equal(start(5000, 16, NULL), RC_OK);
+	sign(0, bytes_of(octets, sizeof(octets)));
+	loop_run(loop);
+	check_all(1, RC_DENIED);
+	assert_int_equal(tbs_parse(&fx.arena, bytes_of(octets, sizeof(octets)), &info, NULL), RC_INVALID);
+	assert_int_equal(crl_tbs_check(bytes_of(octets, sizeof(octets)), &limits, &number, &f), RC_DENIED);
+	fault_done(&f);
+}
+
 /* RFC 6960 §4.2.2.2: that law signs a responder's certificate and no other; no other law does. */
 static void test_sign__ocsp_responder(void **state)
 {
@@ -378,6 +507,9 @@ int main(void)
 		T(test_sign__lookup_and_ping),
 		T(test_rfc5280_5_2_3__crl_number_only_rises),
 		T(test_sign_crl__the_same_again_gives_the_same),
+		T(test_checkpoint__the_trail_only_grows),
+		T(test_checkpoint__is_given_up_by_name),
+		T(test_checkpoint__is_no_other_thing_that_is_signed),
 		T(test_sign__ocsp_responder),
 		T(test_sign__refusals_say_why),
 		T(test_sign__what_no_message_can_carry),

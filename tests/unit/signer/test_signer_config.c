@@ -27,6 +27,7 @@ static void test_write__reads_back_the_same(void **state)
 		"max-backdate 90000\n"
 		"max-per-minute 600\n"
 		"log json\n"
+		"accept-rollback 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n"
 		"authority lab\n"
 		"certificate /ca/issuing.pem\n"
 		"key file:/ca/issuing.key\n"
@@ -147,6 +148,9 @@ static void test_read__refusals_name_the_line(void **state)
 		{ PROCESS "log \n", "word value" },
 		{ PROCESS "log\tjson\n", "control character" },
 		{ PROCESS "log json", "does not end" },
+		{ PROCESS "accept-rollback 17\n", "NUMBER:HASH" },
+		{ PROCESS "accept-rollback 0:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n", "NUMBER:HASH" },
+		{ PROCESS "accept-rollback 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a0x\n", "NUMBER:HASH" },
 	};
 
 	(void)state;
