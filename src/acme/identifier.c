@@ -276,6 +276,18 @@ bool identifier_eq(const struct identifier *a, const struct identifier *b)
 	return a->type == b->type && a->wildcard == b->wildcard && str_eq(a->value, b->value);
 }
 
+bool identifier_is_below(const struct identifier *id, const struct identifier *ancestor)
+{
+	struct str name = id->value, above = ancestor->value;
+
+	if (id->type != IDENTIFIER_DNS || ancestor->type != IDENTIFIER_DNS || ancestor->wildcard || above.len == 0)
+		return false;
+	if (id->wildcard && str_eq(name, above))
+		return true;
+	return name.len > above.len + 1 && name.p[name.len - above.len - 1] == '.' &&
+	       str_eq((struct str){ name.p + name.len - above.len, above.len }, above);
+}
+
 /* --- certificates --- */
 
 enum rc identifier_san(struct arena *a, const struct identifier *id, struct san *out)

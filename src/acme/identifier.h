@@ -30,6 +30,9 @@ enum rc identifier_parse(struct arena *a, struct str type, struct str value, str
 const char *identifier_type_name(enum identifier_type type); /* "dns", "ip" */
 /* Same thing asked for, however spelled. */
 bool identifier_eq(const struct identifier *a, const struct identifier *b);
+/* Is ancestor one of the domains above it? Whole labels are compared (RFC 9444 §7.1); *.a.example is
+ * below a.example. Reads type, value and wildcard. */
+bool identifier_is_below(const struct identifier *id, const struct identifier *ancestor);
 /* The SAN that certifies it. Canonical spelling; memory in the arena. */
 enum rc identifier_san(struct arena *a, const struct identifier *id, struct san *out) MUST_USE;
 /* A SAN of a request back as a canonical identifier, to compare it with an order's. */

@@ -32,6 +32,9 @@ enum rc acme_contacts_check(const struct str *contacts, size_t count, struct fau
 struct acme_new_order {
 	struct identifier *identifiers; /* in the order given, duplicates removed, at least one */
 	size_t identifier_count;
+	/* A domain above each identifier that the client can prove instead (RFC 9444 §4.3); one whose value
+	 * is absent: none. NULL: none has one. */
+	struct identifier *ancestors;
 	int64_t not_before, not_after; /* 0: not asked for */
 	struct str profile;            /* absent if none */
 	struct str replaces;           /* absent if none */
@@ -39,6 +42,14 @@ struct acme_new_order {
 /* All bad identifiers are reported at once as subproblems (RFC 8555 §6.7.1); more than
  * LIMIT_IDENTIFIERS is refused before any is looked at. */
 enum rc acme_new_order_decode(struct arena *a, struct str json, struct acme_new_order *out,
+			      struct fault *f) MUST_USE;
+
+/* newAuthz (RFC 8555 §7.4.1). */
+struct acme_new_authz {
+	struct identifier identifier;
+	bool subdomains; /* also for the names below it (RFC 9444 §4.2) */
+};
+enum rc acme_new_authz_decode(struct arena *a, struct str json, struct acme_new_authz *out,
 			      struct fault *f) MUST_USE;
 
 struct acme_finalize {
@@ -80,6 +91,7 @@ struct acme_directory {
 	const struct str *caa_identities;
 	size_t caa_identity_count;
 	bool eab_required;
+	bool subdomains; /* subdomainAuthAllowed (RFC 9444 §4.4) */
 	const struct acme_profile_doc *profiles;
 	size_t profile_count;
 };
@@ -131,6 +143,7 @@ struct acme_authz {
 	struct identifier identifier; /* shown without "*."; decoding puts it back */
 	int64_t expires;              /* 0: absent */
 	bool wildcard;
+	bool subdomains;              /* subdomainAuthAllowed (RFC 9444 §4.1) */
 	const struct acme_challenge *challenges;
 	size_t challenge_count;
 };

@@ -47,6 +47,8 @@ enum rc acme_new_order_encode(struct arena *a, const struct acme_new_order *x, s
 		json_out_open(&o, NULL, '{');
 		json_out_str(&o, "type", str_of(identifier_type_name(x->identifiers[i].type)));
 		json_out_str(&o, "value", x->identifiers[i].shown);
+		if (x->ancestors && x->ancestors[i].shown.p) /* RFC 9444 §4.3 */
+			json_out_str(&o, "ancestorDomain", x->ancestors[i].shown);
 		json_out_close(&o, '}');
 	}
 	json_out_close(&o, ']');
@@ -164,6 +166,8 @@ static enum rc read_meta(const struct members *m, struct acme_directory *d)
 	d->caa_identities = caa;
 	if (rc == RC_OK)
 		rc = member_bool(&meta, "externalAccountRequired", &d->eab_required);
+	if (rc == RC_OK)
+		rc = member_bool(&meta, "subdomainAuthAllowed", &d->subdomains);
 	if (rc == RC_OK)
 		rc = read_profiles(&meta, d);
 	return rc;
@@ -452,6 +456,8 @@ enum rc acme_authz_decode(struct arena *a, struct str json, struct acme_authz *o
 	rc = read_identifier(&m, member_get(&m, "identifier"), &x.identifier);
 	if (rc == RC_OK)
 		rc = member_bool(&m, "wildcard", &x.wildcard);
+	if (rc == RC_OK)
+		rc = member_bool(&m, "subdomainAuthAllowed", &x.subdomains);
 	if (rc == RC_OK && x.identifier.wildcard)
 		rc = fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
 			       "RFC 8555 §7.1.4: an authorization must not name a wildcard");

@@ -83,6 +83,28 @@ static bool is_listed(const struct acme_new_order *x, const struct identifier *i
 	return false;
 }
 
+/* RFC 9444 §4.3. The name must be a domain above the identifier's: whole labels are compared (§7.1). */
+static enum rc read_ancestor(struct members *m, const json_t *item, const struct identifier *id,
+			     struct identifier *out, struct fault *f)
+{
+	struct members x = { .arena = m->arena, .object = item, .section = "RFC 9444 §4.3", .f = f };
+	struct str text = { 0 };
+	struct identifier ancestor;
+	enum rc rc = member_str(&x, "ancestorDomain", MEMBER_OPTIONAL, &text);
+
+	if (rc != RC_OK || text.len == 0)
+		return rc;
+	rc = identifier_parse(m->arena, STR("dns"), text, &ancestor, f);
+	if (rc != RC_OK)
+		return rc;
+	if (!identifier_is_below(id, &ancestor))
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "RFC 9444 §4.3: \"ancestorDomain\" %.*s is not a domain above %.*s", SHOWN(text),
+				 SHOWN(id->shown));
+	*out = ancestor;
+	return RC_OK;
+}
+
 /* What is said for the order as a whole once all its identifiers have been looked at. */
 struct verdict {
 	struct fault subs; /* subproblems only */
@@ -101,21 +123,25 @@ static enum rc take_identifier(struct members *m, const json_t *item, size_t ind
 			       struct acme_new_order *x, struct verdict *v)
 {
 	struct str type, value;
-	struct identifier id;
+	struct identifier id, ancestor = { 0 };
 	enum problem before = v->last.problem;
 	enum rc rc = read_identifier(m, item, index, &type, &value);
 
 	if (rc != RC_OK)
 		return rc;
 	rc = identifier_parse(m->arena, type, value, &id, &v->last);
+	if (rc == RC_OK)
+		rc = read_ancestor(m, item, &id, &ancestor, &v->last);
 	if (rc == RC_INVALID) {
 		v->differ |= v->bad_count > 0 && v->last.problem != before;
 		v->bad_count++;
 		add_identifier_fault(&v->subs, &v->last, type, value);
 		return RC_OK;
 	}
-	if (rc == RC_OK && !is_listed(x, &id))
+	if (rc == RC_OK && !is_listed(x, &id)) {
+		x->ancestors[x->identifier_count] = ancestor;
 		x->identifiers[x->identifier_count++] = id;
+	}
 	return rc;
 }
 
@@ -159,7 +185,8 @@ static enum rc read_identifiers(struct members *m, struct acme_new_order *x)
 				 "policy: the order has %zu identifiers, at most %d are accepted; split it",
 				 count, LIMIT_IDENTIFIERS);
 	x->identifiers = arena_array(m->arena, count, sizeof(*x->identifiers));
-	if (!x->identifiers)
+	x->ancestors = arena_array(m->arena, count, sizeof(*x->ancestors));
+	if (!x->identifiers || !x->ancestors)
 		return RC_NOMEM;
 	for (size_t i = 0; i < count; i++) {
 		rc = take_identifier(m, json_array_get(array, i), i, x, &v);
@@ -203,6 +230,33 @@ enum rc acme_new_order_decode(struct arena *a, struct str json, struct acme_new_
 		rc = read_optional_text(&m, "replaces", &x.replaces);
 	if (rc == RC_OK)
 		rc = read_identifiers(&m, &x);
+	if (rc == RC_OK)
+		*out = x;
+	return rc;
+}
+
+enum rc acme_new_authz_decode(struct arena *a, struct str json, struct acme_new_authz *out,
+			      struct fault *f)
+{
+	AUTO_JSON json_t *root = NULL;
+	struct acme_new_authz x = { 0 };
+	struct str type = { 0 }, value = { 0 };
+	struct members m = { .arena = a, .section = "RFC 8555 §7.4.1", .f = f };
+	enum rc rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+
+	if (rc != RC_OK)
+		return rc;
+	m.object = json_object_get(root, "identifier");
+	if (!json_is_object(m.object))
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+				 "RFC 8555 §7.4.1: \"identifier\" must be an object with \"type\" and \"value\"");
+	rc = member_str(&m, "type", MEMBER_REQUIRED, &type);
+	if (rc == RC_OK)
+		rc = member_str(&m, "value", MEMBER_REQUIRED, &value);
+	if (rc == RC_OK)
+		rc = member_bool(&m, "subdomainAuthAllowed", &x.subdomains); /* RFC 9444 §4.2 */
+	if (rc == RC_OK)
+		rc = identifier_parse(a, type, value, &x.identifier, f);
 	if (rc == RC_OK)
 		*out = x;
 	return rc;

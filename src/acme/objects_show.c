@@ -67,6 +67,8 @@ static enum rc meta(struct json_out *o, struct arena *a, const struct acme_direc
 	if (d->caa_identity_count > 0)
 		texts(o, "caaIdentities", d->caa_identities, d->caa_identity_count);
 	json_out_bool(o, "externalAccountRequired", d->eab_required);
+	if (d->subdomains)
+		json_out_bool(o, "subdomainAuthAllowed", true); /* RFC 9444 §4.4 */
 	if (d->profile_count > 0)
 		rc = profiles(o, a, d);
 	json_out_close(o, '}');
@@ -202,6 +204,8 @@ enum rc acme_authz_encode(struct arena *a, const struct acme_authz *x, struct st
 	time_if_any(&o, "expires", x->expires);
 	if (x->wildcard) /* true or absent, never false (RFC 8555 §7.1.4) */
 		json_out_bool(&o, "wildcard", true);
+	if (x->subdomains) /* RFC 9444 §4.1; absent means false */
+		json_out_bool(&o, "subdomainAuthAllowed", true);
 	json_out_open(&o, "challenges", '[');
 	for (size_t i = 0; i < x->challenge_count; i++)
 		challenge(&o, &x->challenges[i]);

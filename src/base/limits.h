@@ -26,6 +26,7 @@
 #define LIMIT_RSA_BITS_MAX 8192
 
 #define LIMIT_IDENTIFIERS 100             /* in one order */
+#define LIMIT_ANCESTORS 16                /* domains above a name that are looked through (RFC 9444) */
 #define LIMIT_NAME 253                    /* a DNS name, RFC 1035 §2.3.4 */
 #define LIMIT_CONTACTS 10
 #define LIMIT_CONTACT 320

@@ -10,9 +10,11 @@
 
 #include "acme/problem.h"
 #include "base/encode.h"
+#include "core/eab.h"
 #include "core/jobs.h"
 #include "core/metrics.h"
 #include "core/rate_limit.h"
+#include "core/subdomain.h"
 #include "crypto/digest.h"
 #include "validator/validator.h"
 
@@ -118,38 +120,52 @@ static int64_t provable_by(const struct zone *zone, const struct identifier *id)
 	return offered;
 }
 
-static enum rc find_reusable(struct context *c, const struct account *account, struct str name,
-			     int64_t offered, struct id *out)
+/* The newest of the account for the identifier. */
+static enum rc list_for_name(struct context *c, const struct account *account, struct str name,
+			     struct authz_record **out, size_t *out_count)
 {
-	struct authz_record key = { .account = account->id, .identifier = name }, *found;
+	struct authz_record key = { .account = account->id, .identifier = name };
 	struct store_query q = { .table = &AUTHZS, .index = AUTHZS_BY_NAME, .key = &key,
 				 .key_columns = 2, .descending = true, .limit = 4 };
+
+	return store_list(c->read, &q, c->arena, out, out_count);
+}
+
+/* Proven by a type that the zone still allows. */
+static bool is_reusable(const struct context *c, const struct authz_record *z, int64_t offered)
+{
+	return authz_state(z, c->now + REUSE_MARGIN_S) == AUTHZ_STATE_VALID && (z->attempted & offered);
+}
+
+static enum rc find_reusable(struct context *c, const struct account *account, const struct identifier *id,
+			     struct str name, int64_t offered, struct id *out)
+{
+	struct authz_record *found;
 	size_t count;
 	enum rc rc;
 
-	rc = store_list(c->read, &q, c->arena, &found, &count);
+	if (c->config->strict_trainer)
+		return RC_NOTFOUND;
+	rc = list_for_name(c, account, name, &found, &count);
 	if (rc != RC_OK)
 		return rc;
 	for (size_t i = 0; i < count; i++) {
-		const struct authz_record *z = &found[i];
-
-		/* Proven by a type that the zone still allows. */
-		if (authz_state(z, c->now + REUSE_MARGIN_S) == AUTHZ_STATE_VALID &&
-		    (z->attempted & offered)) {
-			*out = z->id;
+		if (is_reusable(c, &found[i], offered)) {
+			*out = found[i].id;
 			return RC_OK;
 		}
 	}
-	return RC_NOTFOUND;
+	return subdomain_find(c, account->id, id, c->now + REUSE_MARGIN_S, out);
 }
 
-static enum rc authz_create(struct context *c, const struct account *account,
-			    const struct identifier *id, struct str name, int64_t offered, struct id *out)
+static enum rc authz_create(struct context *c, const struct account *account, const struct identifier *id,
+			    struct str name, int64_t offered, bool subdomains, struct authz_record *out)
 {
 	uint8_t random[TOKEN_OCTETS];
-	char token[B64URL_LEN(TOKEN_OCTETS) + 1];
+	char *token = arena_alloc(c->arena, B64URL_LEN(TOKEN_OCTETS) + 1);
 	struct authz_record z = {
 		.id = id_new(),
+		.version = 1,
 		.account = account->id,
 		.identifier = name,
 		.shown = id->shown,
@@ -157,50 +173,184 @@ static enum rc authz_create(struct context *c, const struct account *account,
 		.created_at = c->now,
 		.expires_at = c->now + c->config->raw.lifetimes.order_s,
 		.offered = offered,
+		.subdomains = subdomains,
 	};
 	enum rc rc;
 
+	if (!token)
+		return RC_NOMEM;
 	if (id->wildcard) /* RFC 8555 §7.1.4: shown without "*." */
 		z.shown = (struct str){ id->shown.p + 2, id->shown.len - 2 };
 	random_bytes(random, sizeof(random));
 	z.token = (struct str){ token, b64url_encode(bytes_of(random, sizeof(random)), token) };
 	rc = tx_insert(c->tx, &AUTHZS, &z);
 	if (rc == RC_OK)
-		*out = z.id;
+		*out = z;
 	return rc;
+}
+
+/* The zone that covers it and the challenges that may prove it there, or why there are none. */
+static enum rc check_policy(struct context *c, const struct identifier *id, int64_t *out_offered, struct fault *f)
+{
+	const struct zone *zone = config_zone(c->config, id);
+
+	if (!zone)
+		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+				 "policy: no zone of this server covers %.*s; the operator can add one (zones:)",
+				 STR_ARG(id->shown));
+	*out_offered = provable_by(zone, id);
+	if (!*out_offered)
+		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+				 id->wildcard ? "policy: wildcard names are proven by dns-01 (RFC 8555 §7.1.3), "
+						"which zone %.*s does not offer"
+					      : "policy: zone %.*s offers no challenge that can prove this identifier",
+				 STR_ARG(zone->pattern_text));
+	return RC_OK;
 }
 
 enum rc authz_for_identifier(struct context *c, const struct account *account,
 			     const struct identifier *id, struct id *out, bool *out_is_valid,
 			     struct fault *f)
 {
-	const struct zone *zone = config_zone(c->config, id);
+	struct authz_record made;
 	int64_t offered;
 	struct str name;
 	enum rc rc;
 
-	if (!zone)
-		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-				 "policy: no zone of this server covers %.*s; the operator can add one (zones:)",
-				 STR_ARG(id->shown));
-	offered = provable_by(zone, id);
-	if (!offered)
-		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-				 id->wildcard ? "policy: wildcard names are proven by dns-01 (RFC 8555 §7.1.3), "
-						"which zone %.*s does not offer"
-					      : "policy: zone %.*s offers no challenge that can prove this identifier",
-				 STR_ARG(zone->pattern_text));
-	rc = identifiers_canonical_text(c->arena, id, 1, &name);
+	rc = check_policy(c, id, &offered, f);
+	if (rc == RC_OK)
+		rc = identifiers_canonical_text(c->arena, id, 1, &name);
 	if (rc != RC_OK)
 		return rc;
-	if (!c->config->strict_trainer) {
-		rc = find_reusable(c, account, name, offered, out);
-		*out_is_valid = rc == RC_OK;
-		if (rc != RC_NOTFOUND)
-			return rc;
+	rc = find_reusable(c, account, id, name, offered, out);
+	*out_is_valid = rc == RC_OK;
+	if (rc != RC_NOTFOUND)
+		return rc;
+	rc = authz_create(c, account, id, name, offered, false, &made);
+	if (rc == RC_OK)
+		*out = made.id;
+	return rc;
+}
+
+enum rc authz_for_ancestor(struct context *c, const struct account *account, const struct ancestor_request *r,
+			   struct authz_record *out_made, bool *out_is_valid, struct fault *f)
+{
+	int64_t offered, serving = subdomain_challenges(c->config, r->ancestor, r->id);
+	const struct zone *above;
+	struct str name;
+	enum rc rc;
+
+	if (!serving)
+		return RC_NOTFOUND;
+	rc = check_policy(c, r->id, &offered, f);
+	if (rc == RC_OK)
+		rc = identifiers_canonical_text(c->arena, r->id, 1, &name);
+	if (rc != RC_OK)
+		return rc;
+	rc = find_reusable(c, account, r->id, name, offered, &out_made->id);
+	*out_is_valid = rc == RC_OK;
+	if (rc != RC_NOTFOUND)
+		return rc;
+	/* The account must be one that may have the ancestor too. */
+	rc = policy_zone(c, r->policy, r->ancestor, &above, NULL);
+	if (rc == RC_DENIED)
+		return RC_NOTFOUND;
+	if (rc != RC_OK)
+		return rc;
+	serving &= provable_by(above, r->ancestor);
+	if (!serving)
+		return RC_NOTFOUND;
+	rc = identifiers_canonical_text(c->arena, r->ancestor, 1, &name);
+	if (rc == RC_OK)
+		rc = authz_create(c, account, r->ancestor, name, serving, true, out_made);
+	return rc;
+}
+
+/* --- newAuthz --- */
+
+/* RFC 8555 §7.4.1: what the server does not certify is answered with 403. */
+static enum rc refuse_preauthorization(enum rc rc, struct fault *f)
+{
+	if (rc == RC_DENIED && f && f->problem == PROBLEM_REJECTED_IDENTIFIER)
+		f->status = 403;
+	return rc;
+}
+
+/* One that is as good as a new one: valid, or pending with the same challenges. */
+static enum rc find_preauthorized(struct context *c, const struct account *account, struct str name,
+				  int64_t offered, bool subdomains, struct authz_record *out)
+{
+	struct authz_record *found;
+	size_t count;
+	enum rc rc;
+
+	if (c->config->strict_trainer)
+		return RC_NOTFOUND;
+	rc = list_for_name(c, account, name, &found, &count);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		const struct authz_record *z = &found[i];
+		bool serves = !subdomains || z->subdomains == 1;
+		bool waits = authz_state(z, c->now + REUSE_MARGIN_S) == AUTHZ_STATE_PENDING && z->offered == offered &&
+			     z->subdomains == subdomains;
+
+		if (waits || (serves && is_reusable(c, z, offered))) {
+			*out = *z;
+			return RC_OK;
+		}
 	}
-	*out_is_valid = false;
-	return authz_create(c, account, id, name, offered, out);
+	return RC_NOTFOUND;
+}
+
+enum rc authz_preauthorize(struct context *c, const struct directory *d, const struct account *account,
+			   const struct acme_new_authz *body, struct authz_record *out, bool *out_is_new,
+			   struct fault *f)
+{
+	const struct identifier *id = &body->identifier;
+	struct identifier below = *id;
+	const struct policy_request policy = { .directory = d, .eab_kid = account->eab_kid };
+	const struct zone *zone;
+	struct eab_scope scope;
+	bool subdomains;
+	int64_t offered;
+	struct str name;
+	enum rc rc;
+
+	if (id->wildcard)
+		return refuse_preauthorization(
+			fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+				  "RFC 8555 §7.4.1: wildcard names cannot be authorized in advance; order %.*s",
+				  STR_ARG(id->shown)),
+			f);
+	rc = eab_scope_of(c, account->eab_kid, &scope, f);
+	if (rc == RC_OK)
+		rc = eab_check_names(&scope, id, 1, f);
+	if (rc == RC_OK)
+		rc = policy_zone(c, &policy, id, &zone, f);
+	if (rc == RC_OK)
+		rc = check_policy(c, id, &offered, f);
+	if (rc == RC_OK)
+		rc = identifiers_canonical_text(c->arena, id, 1, &name);
+	if (rc != RC_OK)
+		return refuse_preauthorization(rc, f);
+	/* RFC 9444 §4.2: where policy allows no authorization of subdomains, an ordinary one. A zone that
+	 * covers only the name itself has none to speak for. */
+	below.wildcard = true;
+	subdomains = body->subdomains && (subdomain_challenges(c->config, id, &below) & offered);
+	if (subdomains)
+		offered &= subdomain_challenges(c->config, id, &below);
+	rc = find_preauthorized(c, account, name, offered, subdomains, out);
+	*out_is_new = rc == RC_NOTFOUND;
+	if (rc != RC_NOTFOUND)
+		return rc;
+	rc = limits_new_order(c, d, account->id, account->eab_kid, NULL, 0, f);
+	if (rc == RC_OK)
+		rc = authz_create(c, account, id, name, offered, subdomains, out);
+	if (rc == RC_OK)
+		rc = audit_add(c, "authz.create", id_str(c->arena, out->id), "%.*s%s", STR_ARG(name),
+			       subdomains ? " subdomains" : "");
+	return rc;
 }
 
 /* --- reading --- */

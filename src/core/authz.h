@@ -5,6 +5,7 @@
 #include "acme/identifier.h"
 #include "core/account.h"
 #include "core/core.h"
+#include "core/policy.h"
 
 /* As it is now: an authorization past its expiry is "expired" whatever the row says. */
 enum authz_state {
@@ -26,6 +27,20 @@ bool authz_is_processing(const struct authz_record *z, int64_t now);
 enum rc authz_for_identifier(struct context *c, const struct account *account,
 			     const struct identifier *id, struct id *out, bool *out_is_valid,
 			     struct fault *f) MUST_USE;
+/* For an identifier whose owner can prove a domain above it (RFC 9444 §4.3): a valid one that covers
+ * it, or a new pending one for that ancestor, whose identifier, challenges and `subdomains` are then
+ * in *out_made. RC_NOTFOUND without a fault: policy allows none for the ancestor. */
+struct ancestor_request {
+	const struct policy_request *policy; /* who asks */
+	const struct identifier *id, *ancestor;
+};
+enum rc authz_for_ancestor(struct context *c, const struct account *account, const struct ancestor_request *r,
+			   struct authz_record *out_made, bool *out_is_valid, struct fault *f) MUST_USE;
+/* Pre-authorization (RFC 8555 §7.4.1): one that is pending or valid already, or a new one. 403
+ * rejectedIdentifier for what this server does not certify. */
+enum rc authz_preauthorize(struct context *c, const struct directory *d, const struct account *account,
+			   const struct acme_new_authz *body, struct authz_record *out, bool *out_is_new,
+			   struct fault *f) MUST_USE;
 enum rc authz_load(struct context *c, struct id id, struct authz_record *out) MUST_USE;
 /* Only the owner sees it; others' look like none (RFC 8555 §10.5). */
 enum rc authz_load_for(struct context *c, const struct account *account, struct id id,

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "core/authz.h"
 #include "core/revocation.h"
+#include "core/subdomain.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
 
@@ -152,8 +153,13 @@ static enum rc holds_all_names(struct context *c, const struct account *account,
 			return rc;
 		for (size_t k = 0; k < found_count; k++)
 			held |= authz_state(&found[k], c->now) == AUTHZ_STATE_VALID;
-		if (!held)
-			return RC_OK;
+		if (!held) { /* or for a domain above it (RFC 9444) */
+			struct id above;
+
+			rc = subdomain_find(c, account->id, &names[i], c->now, &above);
+			if (rc != RC_OK)
+				return rc == RC_NOTFOUND ? RC_OK : rc;
+		}
 	}
 	*out = true;
 	return RC_OK;

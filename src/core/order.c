@@ -33,6 +33,7 @@
 #include "core/eab.h"
 #include "core/jobs.h"
 #include "core/rate_limit.h"
+#include "core/subdomain.h"
 #include "crypto/digest.h"
 
 /* assay dev --strict: a client must cope with "processing". */
@@ -96,23 +97,65 @@ static enum rc check_dates(const struct acme_new_order *body, const struct profi
 	return RC_OK;
 }
 
-/* One authorization for each identifier; all that are refused are reported together
- * (RFC 8555 §6.7.1). */
-static enum rc authorize_all(struct context *c, const struct account *account,
-			     const struct acme_new_order *body, struct id *authzs, bool *out_all_valid,
-			     struct fault *f)
+/* An order on its way: what its identifiers are authorized by. */
+struct authorizing {
+	const struct account *account;
+	const struct policy_request *policy;
+	const struct eab_scope *scope;
+	const struct acme_new_order *body;
+	struct id *authzs; /* one for each identifier; several may share one (RFC 9444) */
+	bool all_valid;
+	struct authz_record *made; /* for ancestors, in this transaction: the store does not show them yet */
+	size_t made_count;
+};
+
+static enum rc authorize_one(struct context *c, struct authorizing *a, size_t i, struct fault *f)
 {
+	const struct identifier *id = &a->body->identifiers[i];
+	const struct identifier *ancestor = a->body->ancestors ? &a->body->ancestors[i] : NULL;
+	struct authz_record *made = &a->made[a->made_count];
+	bool is_valid = false;
+	enum rc rc = RC_NOTFOUND;
+
+	for (size_t k = 0; k < a->made_count; k++) {
+		if (authz_covers(c->config, &a->made[k], id)) {
+			a->authzs[i] = a->made[k].id;
+			a->all_valid = false;
+			return RC_OK;
+		}
+	}
+	/* A binding key that is not good for the ancestor is no reason to refuse the name below it. */
+	if (ancestor && ancestor->value.p && eab_check_names(a->scope, ancestor, 1, NULL) == RC_OK)
+		rc = authz_for_ancestor(c, a->account, &(struct ancestor_request){ a->policy, id, ancestor }, made,
+					&is_valid, f);
+	if (rc == RC_OK) {
+		a->authzs[i] = made->id;
+		a->made_count += !is_valid;
+	} else if (rc == RC_NOTFOUND) {
+		rc = authz_for_identifier(c, a->account, id, &a->authzs[i], &is_valid, f);
+	}
+	a->all_valid &= is_valid;
+	return rc;
+}
+
+/* An authorization for each identifier; all that are refused are reported together
+ * (RFC 8555 §6.7.1). Those that name an ancestor come first, so that the ancestor itself, in the same
+ * order, needs no authorization of its own. */
+static enum rc authorize_all(struct context *c, struct authorizing *a, struct fault *f)
+{
+	const struct acme_new_order *body = a->body;
 	struct fault refused = { 0 };
 	size_t bad = 0;
 
-	*out_all_valid = true;
-	for (size_t i = 0; i < body->identifier_count; i++) {
+	for (size_t n = 0; n < 2 * body->identifier_count; n++) {
+		size_t i = n % body->identifier_count;
 		const struct identifier *id = &body->identifiers[i];
+		bool has_ancestor = body->ancestors && body->ancestors[i].value.p;
 		AUTO(fault) struct fault one = { 0 };
-		bool is_valid = false;
-		enum rc rc = authz_for_identifier(c, account, id, &authzs[i], &is_valid, &one);
+		enum rc rc = RC_OK;
 
-		*out_all_valid &= is_valid;
+		if (has_ancestor == (n < body->identifier_count))
+			rc = authorize_one(c, a, i, &one);
 		if (rc == RC_OK)
 			continue;
 		if (one.problem == PROBLEM_NONE || rc == RC_NOMEM || rc == RC_IO) {
@@ -141,8 +184,9 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	struct order_record r = { .id = id_new() };
 	struct cert_record replaced;
 	uint8_t hash[32];
-	struct id *authzs;
-	bool all_valid;
+	struct policy_request policy = { .directory = d, .eab_kid = account->eab_kid };
+	struct authorizing a = { .account = account, .policy = &policy, .scope = &scope, .body = body,
+				 .all_valid = true };
 	enum rc rc;
 
 	rc = eab_scope_of(c, account->eab_kid, &scope, f);
@@ -162,10 +206,12 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 		rc = limits_new_order(c, d, account->id, account->eab_kid, body->identifiers, body->identifier_count, f);
 	if (rc != RC_OK)
 		return rc;
-	authzs = arena_array(c->arena, body->identifier_count, sizeof(*authzs));
-	if (!authzs)
+	policy.profile = profile->name;
+	a.authzs = arena_array(c->arena, body->identifier_count, sizeof(*a.authzs));
+	a.made = arena_array(c->arena, body->ancestors ? body->identifier_count : 1, sizeof(*a.made));
+	if (!a.authzs || !a.made)
 		return RC_NOMEM;
-	rc = authorize_all(c, account, body, authzs, &all_valid, f);
+	rc = authorize_all(c, &a, f);
 	if (rc != RC_OK)
 		return rc;
 
@@ -173,7 +219,7 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	r.account = account->id;
 	r.directory = d->name;
 	r.status = ORDER_PENDING;
-	r.authzs = bytes_of(authzs, body->identifier_count * sizeof(*authzs));
+	r.authzs = bytes_of(a.authzs, body->identifier_count * sizeof(*a.authzs));
 	r.profile = profile->name;
 	r.profile_hash = bytes_of(hash, sizeof(hash));
 	r.not_before = body->not_before;
@@ -194,9 +240,9 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 		.record = r,
 		.identifiers = body->identifiers,
 		.identifier_count = body->identifier_count,
-		.authzs = authzs,
+		.authzs = a.authzs,
 		.authz_count = body->identifier_count,
-		.state = all_valid ? ORDER_STATE_READY : ORDER_STATE_PENDING,
+		.state = a.all_valid ? ORDER_STATE_READY : ORDER_STATE_PENDING,
 	};
 	return RC_OK;
 }
@@ -219,6 +265,15 @@ static enum rc authz_blame(struct context *c, const struct authz_record *z, enum
 	return fault_to_json(c->arena, &f, NULL, out);
 }
 
+static enum rc order_over(struct context *c, struct order *o, enum problem problem, const char *why)
+{
+	AUTO(fault) struct fault f = { 0 };
+
+	(void)fault_set(&f, RC_DENIED, problem, "%s", why);
+	o->state = ORDER_STATE_INVALID;
+	return fault_to_json(c->arena, &f, NULL, &o->error);
+}
+
 /* The state of an order that is stored as pending, from its authorizations. */
 static enum rc order_derive(struct context *c, struct order *o)
 {
@@ -238,21 +293,20 @@ static enum rc order_derive(struct context *c, struct order *o)
 		} else {
 			state = authz_state(&z, c->now);
 		}
-		if (state == AUTHZ_STATE_VALID) {
-			valid++;
-		} else if (state != AUTHZ_STATE_PENDING) {
+		if (state != AUTHZ_STATE_VALID && state != AUTHZ_STATE_PENDING) {
 			o->state = ORDER_STATE_INVALID;
 			return authz_blame(c, &z, state, &o->error);
 		}
+		/* The settings may have changed: a domain speaks for the names below it no longer. */
+		if (!authz_covers(c->config, &z, &o->identifiers[i]))
+			return order_over(c, o, PROBLEM_UNAUTHORIZED,
+					  "policy: an authorization of the order does not serve names below its own any more "
+					  "(RFC 9444 §4.1); make a new order");
+		valid += state == AUTHZ_STATE_VALID;
 	}
-	if (o->record.expires_at <= c->now) {
-		AUTO(fault) struct fault f = { 0 };
-
-		(void)fault_set(&f, RC_DENIED, PROBLEM_MALFORMED,
-				"RFC 8555 §7.1.6: the order expired before it was finalized; make a new one");
-		o->state = ORDER_STATE_INVALID;
-		return fault_to_json(c->arena, &f, NULL, &o->error);
-	}
+	if (o->record.expires_at <= c->now)
+		return order_over(c, o, PROBLEM_MALFORMED,
+				  "RFC 8555 §7.1.6: the order expired before it was finalized; make a new one");
 	o->state = valid == o->authz_count ? ORDER_STATE_READY : ORDER_STATE_PENDING;
 	return RC_OK;
 }

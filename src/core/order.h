@@ -21,7 +21,7 @@ struct order {
 	enum order_state state;
 	struct identifier *identifiers;
 	size_t identifier_count;
-	struct id *authzs;
+	struct id *authzs; /* one for each identifier; several may share one (RFC 9444) */
 	size_t authz_count;
 	struct str error; /* stored, or derived from the authorization that failed */
 };

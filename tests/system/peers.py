@@ -28,6 +28,7 @@ class Nameserver:
     def __init__(self):
         self.hosts = {}
         self.caa = {}   # name -> list of (flags, tag, value), or "servfail"
+        self.txt = {}   # name -> list of values
         self.asked = []  # (name, type)
         outer = self
 
@@ -90,6 +91,9 @@ class Nameserver:
         rules = self.caa.get(name, []) if kind == 257 else []
         if rules == "servfail":
             code, rules = 2, []
+        for value in self.txt.get(name, []) if kind == 16 else []:
+            data = bytes([len(value)]) + value.encode()
+            answers.append(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 1, len(data)) + data)
         for critical, tag, value in rules:
             data = bytes([critical, len(tag)]) + tag.encode() + value.encode()
             answers.append(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 1, len(data)) + data)

@@ -11,7 +11,7 @@ from acmewire import Account, Key, unb64
 
 
 def test_rfc8555_7_1_1__directory_names_every_resource(wire):
-    for name in ("newNonce", "newAccount", "newOrder", "revokeCert", "keyChange"):
+    for name in ("newNonce", "newAccount", "newOrder", "newAuthz", "revokeCert", "keyChange"):
         assert wire.directory[name].startswith("https://"), name
     assert ":" in wire.directory["meta"]["termsOfService"]
     got = wire.get(wire.directory_url)

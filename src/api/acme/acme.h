@@ -30,6 +30,7 @@ enum rc handle_key_change(struct request *req, struct fault *f);
 enum rc handle_new_order(struct request *req, struct fault *f);
 enum rc handle_order(struct request *req, struct fault *f);
 enum rc handle_finalize(struct request *req, struct fault *f);
+enum rc handle_new_authz(struct request *req, struct fault *f);
 enum rc handle_authz(struct request *req, struct fault *f);
 enum rc handle_challenge(struct request *req, struct fault *f);
 enum rc handle_cert(struct request *req, struct fault *f);

@@ -2,6 +2,7 @@
  * an authorization that is being validated is held for a moment, so that clients poll less. */
 #include "acme/objects.h"
 #include "api/acme/acme.h"
+#include "core/subdomain.h"
 
 #define VALIDATION_WAIT_MS 1000
 
@@ -41,7 +42,7 @@ static enum rc challenge_doc(struct request *req, const struct authz_record *z, 
 	return RC_OK;
 }
 
-static enum rc reply_authz(struct request *req, const struct authz_record *z)
+static enum rc reply_authz(struct request *req, const struct authz_record *z, int status)
 {
 	struct acme_challenge challenges[COUNT_OF(challenge_bits)];
 	struct acme_authz doc = {
@@ -60,6 +61,7 @@ static enum rc reply_authz(struct request *req, const struct authz_record *z)
 	doc.identifier = *id;
 	doc.identifier.shown = z->shown; /* FIELD Q11: as the client wrote it */
 	doc.wildcard = id->wildcard;
+	doc.subdomains = authz_serves_subdomains(req->config, z);
 	for (size_t i = 0; i < COUNT_OF(challenge_bits); i++) {
 		int64_t bit = challenge_bits[i];
 
@@ -75,7 +77,24 @@ static enum rc reply_authz(struct request *req, const struct authz_record *z)
 		return rc;
 	if (authz_is_processing(z, req->core.now))
 		reply_header(req, "Retry-After", STR("1"));
-	return reply_set(req, 200, "application/json", body);
+	return reply_set(req, status, "application/json", body);
+}
+
+/* RFC 8555 §7.4.1: 201 for a new one, 200 for one that the account has already. */
+enum rc handle_new_authz(struct request *req, struct fault *f)
+{
+	struct acme_new_authz body;
+	struct authz_record z;
+	bool is_new;
+	enum rc rc;
+
+	rc = acme_new_authz_decode(req->arena, req->payload, &body, f);
+	if (rc == RC_OK)
+		rc = authz_preauthorize(&req->core, req->directory, req->account, &body, &z, &is_new, f);
+	if (rc != RC_OK)
+		return rc;
+	reply_header(req, "Location", acme_url(req, "authz", id_str(req->arena, z.id)));
+	return reply_authz(req, &z, is_new ? 201 : 200);
 }
 
 enum rc handle_authz(struct request *req, struct fault *f)
@@ -97,7 +116,7 @@ enum rc handle_authz(struct request *req, struct fault *f)
 		return rc;
 	if (authz_is_processing(&z, req->core.now) && request_wait(req, z.id, VALIDATION_WAIT_MS))
 		return RC_OK;
-	return reply_authz(req, &z);
+	return reply_authz(req, &z, 200);
 }
 
 enum rc handle_challenge(struct request *req, struct fault *f)

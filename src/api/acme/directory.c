@@ -2,6 +2,7 @@
  * not work. */
 #include "acme/objects.h"
 #include "api/acme/acme.h"
+#include "core/subdomain.h"
 
 static enum rc meta_profiles(struct request *req, struct acme_directory *d)
 {
@@ -18,12 +19,23 @@ static enum rc meta_profiles(struct request *req, struct acme_directory *d)
 	return RC_OK;
 }
 
+/* RFC 9444 §4.4 */
+static bool any_subdomains(const struct config *c)
+{
+	for (size_t i = 0; i < c->zone_count; i++) {
+		if (c->zones[i].subdomains && (c->zones[i].challenges & SUBDOMAIN_CHALLENGES))
+			return true;
+	}
+	return false;
+}
+
 enum rc handle_directory(struct request *req, struct fault *f)
 {
 	struct acme_directory d = {
 		.new_nonce = acme_url(req, "new-nonce", STR("")),
 		.new_account = acme_url(req, "new-account", STR("")),
 		.new_order = acme_url(req, "new-order", STR("")),
+		.new_authz = acme_url(req, "new-authz", STR("")),
 		.revoke_cert = acme_url(req, "revoke-cert", STR("")),
 		.key_change = acme_url(req, "key-change", STR("")),
 		.renewal_info = acme_url(req, "renewal-info", STR("")),
@@ -32,6 +44,7 @@ enum rc handle_directory(struct request *req, struct fault *f)
 		.caa_identities = req->directory->caa_identities,
 		.caa_identity_count = req->directory->caa_identity_count,
 		.eab_required = req->directory->eab_required,
+		.subdomains = any_subdomains(req->config),
 	};
 	struct str body;
 	enum rc rc;

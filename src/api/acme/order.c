@@ -22,6 +22,15 @@ static void trainer_shuffle(struct str *v, size_t count)
 	}
 }
 
+static bool is_among(const struct id *v, size_t count, struct id id)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (id_eq(v[i], id))
+			return true;
+	}
+	return false;
+}
+
 enum rc reply_order(struct request *req, const struct order *o, int status)
 {
 	struct str id = id_str(req->arena, o->record.id), body;
@@ -35,7 +44,6 @@ enum rc reply_order(struct request *req, const struct order *o, int status)
 		.finalize = acme_url(req, "finalize", id),
 		.profile = o->record.profile,
 		.replaces = o->record.replaces,
-		.authorization_count = o->authz_count,
 		.error = o->error,
 	};
 	struct str *authzs = arena_array(req->arena, o->authz_count + 1, sizeof(*authzs));
@@ -43,10 +51,12 @@ enum rc reply_order(struct request *req, const struct order *o, int status)
 
 	if (!authzs)
 		return RC_NOMEM;
-	for (size_t i = 0; i < o->authz_count; i++)
-		authzs[i] = acme_url(req, "authz", id_str(req->arena, o->authzs[i]));
+	for (size_t i = 0; i < o->authz_count; i++) {
+		if (!is_among(o->authzs, i, o->authzs[i]))
+			authzs[doc.authorization_count++] = acme_url(req, "authz", id_str(req->arena, o->authzs[i]));
+	}
 	if (req->config->strict_trainer)
-		trainer_shuffle(authzs, o->authz_count);
+		trainer_shuffle(authzs, doc.authorization_count);
 	doc.authorizations = authzs;
 	if (o->state == ORDER_STATE_VALID) {
 		char *serial = arena_alloc(req->arena, 2 * o->record.certificate.len + 1);

@@ -25,6 +25,7 @@ static const struct endpoint endpoints[] = {
 	{ "orders", handle_orders, GATE_KID, .with_id = true },
 	{ "key-change", handle_key_change, GATE_KID },
 	{ "new-order", handle_new_order, GATE_KID, .limited = true, .limit = LIMIT_ORDERS_ADDRESS },
+	{ "new-authz", handle_new_authz, GATE_KID, .limited = true, .limit = LIMIT_ORDERS_ADDRESS },
 	{ "order", handle_order, GATE_KID, .with_id = true },
 	{ "finalize", handle_finalize, GATE_KID, .with_id = true },
 	{ "authz", handle_authz, GATE_KID, .with_id = true },

@@ -60,12 +60,15 @@ static void try_revoke(struct arena *a, struct str json)
 static void try_others(struct arena *a, struct str json)
 {
 	struct acme_key_change change;
+	struct acme_new_authz authz;
 	struct str *urls;
 	size_t count;
 	bool deactivate;
 
 	if (acme_key_change_decode(a, json, &change, NULL) == RC_OK)
 		require(change.account.p && change.old_key.p && change.old_key.p[0] == '{');
+	if (acme_new_authz_decode(a, json, &authz, NULL) == RC_OK)
+		require(authz.identifier.shown.p != NULL);
 	if (acme_orders_decode(a, json, &urls, &count, NULL) == RC_OK)
 		require(count <= LIMIT_JSON_TOKENS);
 	if (acme_authz_update_decode(a, json, &deactivate, NULL) == RC_OK && deactivate)

@@ -103,6 +103,10 @@ static void test_rfc8555_7_1_4__authorization_text(void **state)
 	x.wildcard = false;
 	assert_int_equal(acme_authz_encode(&a, &x, &json), RC_OK);
 	assert_null(strstr(json.p, "wildcard"));
+	assert_null(strstr(json.p, "subdomainAuthAllowed")); /* RFC 9444 §4.1: absent means false */
+	x.subdomains = true;
+	assert_int_equal(acme_authz_encode(&a, &x, &json), RC_OK);
+	assert_non_null(strstr(json.p, "\"subdomainAuthAllowed\":true,\"challenges\""));
 }
 
 static void test_rfc8555_7_1_2__account_text(void **state)
@@ -132,7 +136,7 @@ static void test_directory__round_trip(void **state)
 		.new_nonce = STR("1"), .new_account = STR("2"), .new_order = STR("3"), .new_authz = STR("4"),
 		.revoke_cert = STR("5"), .key_change = STR("6"), .renewal_info = STR("7"),
 		.terms = STR("8"), .website = STR("9"), .caa_identities = caa, .caa_identity_count = 2,
-		.eab_required = true, .profiles = profiles, .profile_count = 1,
+		.eab_required = true, .subdomains = true, .profiles = profiles, .profile_count = 1,
 	};
 	struct acme_directory back;
 	struct str json, again;
@@ -141,7 +145,7 @@ static void test_directory__round_trip(void **state)
 	arena_init(&a, 1 << 18);
 	assert_int_equal(acme_directory_encode(&a, &d, &json), RC_OK);
 	check_accepted("directory", acme_directory_decode(&a, json, &back, &f), &f);
-	assert_true(str_is(back.renewal_info, "7") && back.eab_required);
+	assert_true(str_is(back.renewal_info, "7") && back.eab_required && back.subdomains);
 	assert_true(str_eq(back.profiles[0].doc, profiles[0].doc));
 	assert_int_equal(acme_directory_encode(&a, &back, &again), RC_OK);
 	assert_true(str_eq(json, again));
@@ -227,7 +231,7 @@ static void test_authorization__round_trip(void **state)
 	AUTO(fault) struct fault f = { 0 };
 
 	(void)state;
-	for (unsigned bits = 0; bits < 32; bits++) {
+	for (unsigned bits = 0; bits < 64; bits++) {
 		struct acme_challenge challenges[2] = {
 			{ .type = STR("http-01"), .url = STR("https://c/1"), .status = STR("invalid") },
 			{ .type = STR("device-attest-01"), .url = STR("https://c/2"), .status = STR("pending") },
@@ -238,6 +242,7 @@ static void test_authorization__round_trip(void **state)
 
 		arena_init(&a, 1 << 18);
 		x.wildcard = bits & 2;
+		x.subdomains = bits & 32;
 		x.identifier = name_of(&a, "dns", x.wildcard ? "*.A.example" : "A.example");
 		x.expires = bits & 4 ? 1774000000 : 0;
 		if (bits & 8)
@@ -247,6 +252,7 @@ static void test_authorization__round_trip(void **state)
 		assert_int_equal(acme_authz_encode(&a, &x, &json), RC_OK);
 		check_accepted("authorization", acme_authz_decode(&a, json, &back, &f), &f);
 		assert_true(identifier_eq(&x.identifier, &back.identifier));
+		assert_true(back.subdomains == x.subdomains);
 		assert_true(str_eq(x.identifier.shown, back.identifier.shown));
 		assert_int_equal(acme_authz_encode(&a, &back, &again), RC_OK);
 		assert_true(str_eq(json, again));

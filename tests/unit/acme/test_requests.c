@@ -42,6 +42,7 @@ static void test_decoders__refuse_what_is_no_object(void **state)
 		struct str json = str_of(never[i].json);
 		struct acme_new_account account;
 		struct acme_new_order order;
+		struct acme_new_authz authz;
 		struct acme_finalize finalize;
 		struct acme_revoke revoke;
 		struct acme_key_change change;
@@ -50,6 +51,7 @@ static void test_decoders__refuse_what_is_no_object(void **state)
 		arena_init(&a, 1 << 18);
 		check_row(&never[i], acme_new_account_decode(&a, json, &account, &f), &f);
 		check_row(&never[i], acme_new_order_decode(&a, json, &order, &f), &f);
+		check_row(&never[i], acme_new_authz_decode(&a, json, &authz, &f), &f);
 		check_row(&never[i], acme_finalize_decode(&a, json, &finalize, &f), &f);
 		check_row(&never[i], acme_revoke_decode(&a, json, &revoke, &f), &f);
 		check_row(&never[i], acme_key_change_decode(&a, json, &change, &f), &f);
@@ -195,6 +197,8 @@ static void test_rfc8555_7_3__contacts(void **state)
 #define ID(name) "{\"type\":\"dns\",\"value\":\"" name "\"}"
 #define ORDER(rest) "{\"identifiers\":[" ID("a.example") "]" rest "}"
 
+#define BELOW(name, above) "{\"type\":\"dns\",\"value\":\"" name "\",\"ancestorDomain\":" above "}"
+
 static const struct row orders[] = {
 	{ "one", ORDER(""), PROBLEM_NONE, NULL },
 	{ "Q5 acmez", "{\"status\":\"\",\"expires\":\"0001-01-01T00:00:00Z\",\"identifiers\":[" ID("a.example") "],\"authorizations\":null,\"finalize\":\"\"}", PROBLEM_NONE, NULL },
@@ -228,6 +232,20 @@ static const struct row orders[] = {
 	{ "reversed", ORDER(",\"notBefore\":\"2026-01-02T00:00:00Z\",\"notAfter\":\"2026-01-01T00:00:00Z\""), PROBLEM_MALFORMED, "later" },
 	{ "equal", ORDER(",\"notBefore\":\"2026-01-02T00:00:00Z\",\"notAfter\":\"2026-01-02T00:00:00Z\""), PROBLEM_MALFORMED, "later" },
 	{ "profile number", ORDER(",\"profile\":1"), PROBLEM_MALFORMED, "\"profile\"" },
+	{ "ancestor", "{\"identifiers\":[" BELOW("foo.bar.a.example", "\"bar.a.example\"") "]}", PROBLEM_NONE, NULL },
+	{ "ancestor far above", "{\"identifiers\":[" BELOW("foo.bar.a.example", "\"A.example\"") "]}", PROBLEM_NONE, NULL },
+	{ "ancestor of a wildcard", "{\"identifiers\":[" BELOW("*.a.example", "\"a.example\"") "]}", PROBLEM_NONE, NULL },
+	{ "ancestor null", "{\"identifiers\":[" BELOW("a.example", "null") "]}", PROBLEM_NONE, NULL },
+	{ "ancestor empty", "{\"identifiers\":[" BELOW("a.example", "\"\"") "]}", PROBLEM_NONE, NULL },
+	{ "ancestor itself", "{\"identifiers\":[" BELOW("a.example", "\"a.example\"") "]}", PROBLEM_MALFORMED, "RFC 9444 §4.3" },
+	{ "ancestor below", "{\"identifiers\":[" BELOW("a.example", "\"b.a.example\"") "]}", PROBLEM_MALFORMED, "RFC 9444 §4.3" },
+	{ "ancestor by letters", "{\"identifiers\":[" BELOW("bad-a.example", "\"a.example\"") "]}", PROBLEM_MALFORMED, "RFC 9444 §4.3" },
+	{ "ancestor elsewhere", "{\"identifiers\":[" BELOW("b.a.example", "\"c.example\"") "]}", PROBLEM_MALFORMED, "RFC 9444 §4.3" },
+	{ "ancestor wildcard", "{\"identifiers\":[" BELOW("b.a.example", "\"*.a.example\"") "]}", PROBLEM_MALFORMED, "RFC 9444 §4.3" },
+	{ "ancestor of an address", "{\"identifiers\":[{\"type\":\"ip\",\"value\":\"10.0.0.1\",\"ancestorDomain\":\"a\"}]}", PROBLEM_MALFORMED, "RFC 9444 §4.3" },
+	{ "ancestor address", "{\"identifiers\":[" BELOW("b.a.example", "\"10.0.0.1\"") "]}", PROBLEM_REJECTED_IDENTIFIER, "\"ip\"" },
+	{ "ancestor number", "{\"identifiers\":[" BELOW("b.a.example", "1") "]}", PROBLEM_MALFORMED, "\"ancestorDomain\"" },
+	{ "ancestor bad", "{\"identifiers\":[" BELOW("b.a.example", "\"a_.example\"") "]}", PROBLEM_MALFORMED, "\"_\"" },
 	{ "replaces object", ORDER(",\"replaces\":{}"), PROBLEM_MALFORMED, "\"replaces\"" },
 };
 
@@ -526,6 +544,41 @@ static void test_rfc8555_7_5_2__authorization_update(void **state)
 	}
 }
 
+#define AUTHZ(rest) "{\"identifier\":{\"type\":\"dns\",\"value\":\"A.example\"" rest "}}"
+
+static void test_rfc8555_7_4_1__new_authorization(void **state)
+{
+	static const struct {
+		struct row row;
+		bool subdomains;
+	} rows[] = {
+		{ { "plain", AUTHZ(""), PROBLEM_NONE, NULL }, false },
+		{ { "subdomains", AUTHZ(",\"subdomainAuthAllowed\":true"), PROBLEM_NONE, NULL }, true },
+		{ { "no subdomains", AUTHZ(",\"subdomainAuthAllowed\":false"), PROBLEM_NONE, NULL }, false },
+		{ { "null", AUTHZ(",\"subdomainAuthAllowed\":null"), PROBLEM_NONE, NULL }, false },
+		{ { "outside", "{\"subdomainAuthAllowed\":true,\"identifier\":{\"type\":\"dns\",\"value\":\"A.example\"}}", PROBLEM_NONE, NULL }, false },
+		{ { "text", AUTHZ(",\"subdomainAuthAllowed\":\"true\""), PROBLEM_MALFORMED, "\"subdomainAuthAllowed\"" }, false },
+		{ { "nothing", "{}", PROBLEM_MALFORMED, "\"identifier\"" }, false },
+		{ { "identifier null", "{\"identifier\":null}", PROBLEM_MALFORMED, "\"identifier\"" }, false },
+		{ { "identifier list", "{\"identifier\":[]}", PROBLEM_MALFORMED, "\"identifier\"" }, false },
+		{ { "no value", "{\"identifier\":{\"type\":\"dns\"}}", PROBLEM_MALFORMED, "\"value\"" }, false },
+		{ { "no type", "{\"identifier\":{\"value\":\"a\"}}", PROBLEM_MALFORMED, "\"type\"" }, false },
+		{ { "bad type", "{\"identifier\":{\"type\":\"mail\",\"value\":\"a\"}}", PROBLEM_UNSUPPORTED_IDENTIFIER, NULL }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		AUTO(arena) struct arena a;
+		struct fault f = { 0 };
+		struct acme_new_authz x = { .subdomains = !rows[i].subdomains };
+
+		arena_init(&a, 1 << 16);
+		check_row(&rows[i].row, acme_new_authz_decode(&a, str_of(rows[i].row.json), &x, &f), &f);
+		if (rows[i].row.problem == PROBLEM_NONE)
+			ROW_CHECK(x.subdomains == rows[i].subdomains && str_is(x.identifier.value, "a.example"), rows[i].row.row);
+	}
+}
+
 static void test_rfc8555_7_5_1__challenge_response(void **state)
 {
 	static const char *const rows[] = {
@@ -559,6 +612,7 @@ int main(void)
 		cmocka_unit_test(test_rfc8555_7_6__revocation),
 		cmocka_unit_test(test_rfc8555_7_3_5__key_change),
 		cmocka_unit_test(test_rfc8555_7_5_2__authorization_update),
+		cmocka_unit_test(test_rfc8555_7_4_1__new_authorization),
 		cmocka_unit_test(test_rfc8555_7_5_1__challenge_response),
 	};
 
