@@ -132,6 +132,8 @@ struct tbs_limits {
 	const struct name_subtree *permit;
 	size_t permit_count;
 	struct str ocsp_url, ca_issuers_url, crl_url; /* if present in the TBS, must be equal */
+	/* The key that must be in it, read and found good before; NULL: it is read and judged here. */
+	const struct pubkey *key;
 };
 /* Parses and checks; out may be NULL. RC_DENIED with the rule when it breaks one: a CA certificate,
  * keyCertSign, an extension or EKU outside the set, no SAN, a name outside permit, wildcard in a

@@ -19,6 +19,19 @@ static void free_md_ctx(void *ctx)
 	EVP_MD_CTX_free(ctx);
 }
 
+/* A key that has a curve and no point. */
+static EVP_PKEY *curve(const char *name)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	EVP_PKEY *out = NULL;
+
+	if (!ctx || EVP_PKEY_paramgen_init(ctx) != 1 || EVP_PKEY_CTX_set_group_name(ctx, name) != 1 ||
+	    EVP_PKEY_paramgen(ctx, &out) != 1)
+		out = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return out;
+}
+
 static void fetch_all(void)
 {
 	/* No openssl.cnf: what a file elsewhere says must not change what we sign or accept. */
@@ -30,7 +43,10 @@ static void fetch_all(void)
 	algs.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	algs.aes128_ecb = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
 	algs.aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	if (!algs.sha1 || !algs.sha256 || !algs.sha384 || !algs.sha512 || !algs.hmac ||
+	algs.p256 = curve("P-256");
+	algs.p384 = curve("P-384");
+	algs.p521 = curve("P-521");
+	if (!algs.p256 || !algs.p384 || !algs.p521 || !algs.sha1 || !algs.sha256 || !algs.sha384 || !algs.sha512 || !algs.hmac ||
 	    !algs.aes128_ecb || !algs.aes256_gcm || pthread_key_create(&md_ctx_key, free_md_ctx) != 0) {
 		fprintf(stderr, "assay: libcrypto does not offer its default algorithms\n");
 		abort();

@@ -13,6 +13,7 @@ struct evp {
 	EVP_MD *sha1, *sha256, *sha384, *sha512;
 	EVP_MAC *hmac;
 	EVP_CIPHER *aes128_ecb, *aes256_gcm;
+	EVP_PKEY *p256, *p384, *p521; /* the curves alone: what public keys are made from */
 };
 
 /* Fetched at the first call, from any thread; aborts when libcrypto lacks what it must have. */

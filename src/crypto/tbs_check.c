@@ -129,21 +129,33 @@ static bool key_octets(struct bytes spki, struct bytes *out)
 	       der_at_end(&d);
 }
 
-static enum rc check_key(const struct check *c)
+/* *out is to be freed unless it is the one that was expected. */
+static enum rc read_key(const struct check *c, const struct pubkey **out)
 {
-	AUTO_PTR(pubkey) struct pubkey *key = NULL;
-	const struct cert_info *info = c->info;
-	struct bytes octets;
-	uint8_t id[20];
+	struct pubkey *key = NULL;
 	enum rc rc;
 
-	rc = pubkey_from_spki(info->spki, &key, c->f);
+	if (c->limits->key) {
+		*out = c->limits->key;
+		return bytes_eq(pubkey_spki(*out), c->info->spki)
+			       ? RC_OK
+			       : deny(c, "RFC 5280 §4.1.2.7: the key is not the one that was asked for");
+	}
+	rc = pubkey_from_spki(c->info->spki, &key, c->f);
+	*out = key;
 	if (rc == RC_OK)
 		rc = pubkey_check_strength(key, c->f);
 	if (rc == RC_INVALID && c->f)
 		c->f->rc = RC_DENIED; /* the fault keeps what the key's own check said */
-	if (rc != RC_OK)
-		return rc == RC_INVALID ? RC_DENIED : rc;
+	return rc == RC_INVALID ? RC_DENIED : rc;
+}
+
+static enum rc judge_key(const struct check *c, const struct pubkey *key)
+{
+	const struct cert_info *info = c->info;
+	struct bytes octets;
+	uint8_t id[20];
+
 	if ((info->key_usage & KU_KEY_ENCIPHERMENT) && pubkey_type(key) != KEY_RSA)
 		return deny(c, "RFC 5480 §3, RFC 8410 §5: keyEncipherment with a key that cannot");
 	if ((info->key_usage & KU_KEY_AGREEMENT) &&
@@ -157,6 +169,18 @@ static enum rc check_key(const struct check *c)
 			return deny(c, "RFC 5280 §4.2.1.2: subjectKeyIdentifier is not the key's SHA-1");
 	}
 	return RC_OK;
+}
+
+static enum rc check_key(const struct check *c)
+{
+	const struct pubkey *key = NULL;
+	enum rc rc = read_key(c, &key);
+
+	if (rc == RC_OK)
+		rc = judge_key(c, key);
+	if (key != c->limits->key)
+		pubkey_free((struct pubkey *)key);
+	return rc;
 }
 
 static enum rc check_authority(const struct check *c)

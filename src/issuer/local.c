@@ -202,6 +202,7 @@ static enum rc draft_check(struct draft *d, struct bytes tbs)
 		.ocsp_url = a->ocsp_url,
 		.ca_issuers_url = a->ca_issuers_url,
 		.crl_url = d->crl_url,
+		.key = d->request->csr->key,
 	};
 
 	profile_signer_law(d->request->profile, &law);
