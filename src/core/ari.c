@@ -194,17 +194,11 @@ static bool early_wanted(const struct ari_early *e, const struct cert_record *ce
 
 enum rc ari_renew_early(struct context *c, const struct ari_early *e, struct ari_moved *out)
 {
-	struct cert_record key = { .spki_hash = e->key_hash }, after = { .serial = e->after,
-									  .spki_hash = e->key_hash };
+	struct cert_record after = { .serial = e->after };
 	struct store_query q = { .table = &CERTS, .index = STORE_PRIMARY, .limit = 1 };
 	struct ari_moved moved = { 0 };
 	enum rc rc = RC_OK;
 
-	if (e->key_hash.p) {
-		q.index = CERTS_BY_KEY;
-		q.key = &key;
-		q.key_columns = 1;
-	}
 	if (e->after.p)
 		q.after = &after;
 	for (size_t seen = 0; rc == RC_OK; seen++) {

@@ -146,8 +146,6 @@ static const struct store_index cert_indexes[] = {
 		.columns = { CERT_COL_REVOKED_AT, CERT_COL_AUTHORITY, CERT_COL_REVOKED_REASON,
 			     CERT_COL_NOT_AFTER },
 		.count = 4, .partial = true },
-	[CERTS_BY_KEY] = { .name = "certs_by_key",
-		.columns = { CERT_COL_SPKI_HASH }, .count = 1 },
 };
 const struct store_table CERTS = {
 	.name = "certs",

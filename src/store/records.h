@@ -138,8 +138,7 @@ enum {
 	CERT_COL_REPLACED_BY, CERT_COL_RENEW_FROM, CERT_COL_RENEW_UNTIL,
 };
 extern const struct store_table CERTS;
-enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, authority, revoked_reason, not_after; partial */,
-       CERTS_BY_KEY /* spki_hash */ };
+enum { CERTS_BY_ACCOUNT /* account */, CERTS_BY_NOT_AFTER, CERTS_BY_REVOKED /* revoked_at, authority, revoked_reason, not_after; partial */ };
 
 enum job_kind { JOB_VALIDATE = 1, JOB_ISSUE, JOB_SWEEP };
 

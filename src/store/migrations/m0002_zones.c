@@ -1,4 +1,5 @@
-/* m0002_zones.c - zones that are set at run time; authorizations that serve subdomains (RFC 9444). */
+/* m0002_zones.c - zones that are set at run time; authorizations that serve subdomains (RFC 9444); no
+ * index of certificates by key: every certificate paid for a question that is asked once in years. */
 #include "store/migrations/migrations.h"
 
 static const struct migration_step steps[] = {
@@ -11,6 +12,7 @@ static const struct migration_step steps[] = {
 		{ "updated_by", STORE_TEXT },
 	} },
 	{ MIGRATION_COLUMN, "authzs", .columns = { { "subdomains", STORE_INT } } },
+	{ MIGRATION_DROP_INDEX, "certs", "certs_by_key" },
 };
 
 const struct store_migration MIGRATION_0002_ZONES = {

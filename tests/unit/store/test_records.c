@@ -27,7 +27,7 @@ static void test_tables__counts_equal_the_enums(void **state)
 	assert_int_equal(AUTHZS.column_count, AUTHZ_COL_SUBDOMAINS + 1);
 	assert_int_equal(AUTHZS.index_count, AUTHZS_BY_NAME + 1);
 	assert_int_equal(CERTS.column_count, CERT_COL_RENEW_UNTIL + 1);
-	assert_int_equal(CERTS.index_count, CERTS_BY_KEY + 1);
+	assert_int_equal(CERTS.index_count, CERTS_BY_REVOKED + 1);
 	assert_int_equal(JOBS.column_count, JOB_COL_NOTE + 1);
 	assert_int_equal(JOBS.index_count, 0);
 	assert_int_equal(METAS.column_count, META_COL_VALUE + 1);
