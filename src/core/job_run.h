@@ -20,7 +20,8 @@ struct job_run {
 	const struct validator_ops *validator; /* whose validation is under way */
 	struct validation *validation;
 	struct caa_gate *gate;
-	struct order *order;   /* in the arena, while the gate is asked */
+	struct authz_record authz; /* as it was when the validation began; in the arena */
+	struct order *order;   /* as it was when the job began; in the arena; NULL: not read */
 	struct buf trace;      /* of all attempts since the start */
 	enum rc committed;
 	bool finished;         /* the transaction at hand removes the job */
@@ -48,8 +49,11 @@ struct jobs {
 void job_begin(struct job_run *run);
 /* Frees the run; its row stays unless a transaction removed it. */
 void run_free(struct job_run *run);
-/* A fresh context with an empty transaction; what the arena held is gone. */
+/* A fresh context with an empty transaction; what the arena held is gone, and so is run->order. */
 enum rc run_context(struct job_run *run, struct context *c) MUST_USE;
+/* The same for the next step, which goes on with what the arena holds. Rows in it may have changed
+ * meanwhile: then their version makes the commit end in RC_CONFLICT, and the run begins again. */
+enum rc run_context_next(struct job_run *run, struct context *c) MUST_USE;
 /* Ends the job: its row goes in the same transaction as its result. Takes c's transaction. */
 void run_finish(struct job_run *run, struct context *c, enum rc rc);
 /* Another try after delay_ms; recorded, so that it also happens after a restart. Takes c's transaction. */

@@ -103,9 +103,15 @@ void run_free(struct job_run *run)
 
 enum rc run_context(struct job_run *run, struct context *c)
 {
+	arena_reset(&run->arena);
+	run->order = NULL;
+	return run_context_next(run, c);
+}
+
+enum rc run_context_next(struct job_run *run, struct context *c)
+{
 	struct jobs *j = run->jobs;
 
-	arena_reset(&run->arena);
 	config_unref(run->config);
 	run->config = service_config(j->service);
 	*c = (struct context){

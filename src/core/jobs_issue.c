@@ -29,36 +29,54 @@ static enum rc issue_refused(struct context *c, struct order *order, const char 
 	return order_failed(c, order, &f);
 }
 
+/* The order of this run into run->order; RC_NOTFOUND: there is nothing to do for it any more. */
+static enum rc issue_load(struct job_run *run, struct context *c, struct fault *f)
+{
+	struct order *order = arena_alloc(c->arena, sizeof(*order));
+	enum rc rc;
+
+	if (!order)
+		return RC_NOMEM;
+	rc = order_load(c, run_subject(run), order, f);
+	if (rc == RC_OK && order->state != ORDER_STATE_PROCESSING)
+		rc = RC_NOTFOUND;
+	if (rc == RC_OK)
+		run->order = order;
+	return rc;
+}
+
+static enum rc issue_recorded(struct context *c, struct order *order, struct bytes certificate)
+{
+	enum rc rc = order_issued(c, order, certificate);
+
+	if (rc == RC_OK)
+		LOG_INFO("issued", F_ID("order", order->record.id), F_STR("names", order->record.identifiers));
+	else if (rc == RC_INTERNAL) /* nothing was added to c->tx; it will not be another next time */
+		rc = issue_refused(c, order, "its certificate is not the one that was claimed");
+	return rc;
+}
+
+/* With the order as it was when the issuer was asked: whoever changed it since makes the commit fail,
+ * and the run begins again. */
 static void issue_result(void *arg, enum rc issued, struct bytes certificate, const struct fault *why)
 {
+	const char *cause = why && why->detail[0] ? why->detail : rc_text(issued);
 	struct job_run *run = arg;
-	AUTO(fault) struct fault f = { 0 };
-	struct order order;
 	struct context c;
 	enum rc rc;
 
-	if (run_context(run, &c) != RC_OK) {
+	if (run_context_next(run, &c) != RC_OK) {
 		run_later(run, 1000);
 		return;
 	}
-	rc = order_load(&c, run_subject(run), &order, &f);
-	if (rc == RC_NOTFOUND || (rc == RC_OK && order.state != ORDER_STATE_PROCESSING)) {
-		run_finish(run, &c, RC_OK);
+	if (issued == RC_OK) {
+		rc = issue_recorded(&c, run->order, certificate);
+	} else if (issue_may_pass(issued) && run->order->record.expires_at > c.now) {
+		LOG_WARN("issuer_unavailable", F_ID("order", run->order->record.id), F_TEXT("cause", cause));
+		run_retry(run, &c, issue_gap_ms(run), str_of(cause));
 		return;
-	}
-	if (rc == RC_OK && issued == RC_OK) {
-		rc = order_issued(&c, &order, certificate);
-		if (rc == RC_OK)
-			LOG_INFO("issued", F_ID("order", order.record.id), F_STR("names", order.record.identifiers));
-		else if (rc == RC_INTERNAL) /* nothing was added to c.tx; it will not be another next time */
-			rc = issue_refused(&c, &order, "its certificate is not the one that was claimed");
-	} else if (rc == RC_OK && issue_may_pass(issued) && order.record.expires_at > c.now) {
-		LOG_WARN("issuer_unavailable", F_ID("order", order.record.id),
-			 F_TEXT("cause", why && why->detail[0] ? why->detail : rc_text(issued)));
-		run_retry(run, &c, issue_gap_ms(run), str_of(why ? why->detail : rc_text(issued)));
-		return;
-	} else if (rc == RC_OK) {
-		rc = issue_refused(&c, &order, why && why->detail[0] ? why->detail : rc_text(issued));
+	} else {
+		rc = issue_refused(&c, run->order, cause);
 	}
 	run_finish(run, &c, rc);
 }
@@ -76,7 +94,6 @@ static void issue_ask(struct job_run *run, const struct order_record *r)
 static void issue_caa_done(void *arg, enum rc rc, const struct fault *why)
 {
 	struct job_run *run = arg;
-	struct order order;
 	struct context c;
 
 	run->gate = NULL;
@@ -89,16 +106,11 @@ static void issue_caa_done(void *arg, enum rc rc, const struct fault *why)
 		issue_result(run, rc, (struct bytes){ 0 }, why);
 		return;
 	}
-	if (run_context(run, &c) != RC_OK) {
+	if (run_context_next(run, &c) != RC_OK) {
 		run_later(run, 1000);
 		return;
 	}
-	rc = order_load(&c, run_subject(run), &order, NULL);
-	if (rc == RC_OK && order.state == ORDER_STATE_PROCESSING)
-		rc = order_failed(&c, &order, why);
-	else if (rc == RC_OK || rc == RC_NOTFOUND)
-		rc = RC_OK;
-	run_finish(run, &c, rc);
+	run_finish(run, &c, order_failed(&c, run->order, why));
 }
 
 static struct resolver *issue_resolver(void *arg, const struct zone *zone)
@@ -127,11 +139,13 @@ static enum rc issue_methods(struct context *c, const struct order *order, int64
 	return RC_OK;
 }
 
-static enum rc issue_caa(struct job_run *run, struct context *c, const struct order *order)
+static enum rc issue_caa(struct job_run *run, struct context *c)
 {
+	const struct order *order = run->order;
 	struct caa_gate_request r = {
 		.env = run->jobs->validators,
 		.config = c->config,
+		.order = order,
 		.directory = config_directory(c->config, order->record.directory),
 		.resolver_for = issue_resolver,
 		.resolver_arg = run,
@@ -139,11 +153,6 @@ static enum rc issue_caa(struct job_run *run, struct context *c, const struct or
 	int64_t *methods;
 	enum rc rc;
 
-	run->order = arena_alloc(c->arena, sizeof(*run->order));
-	if (!run->order)
-		return RC_NOMEM;
-	*run->order = *order;
-	r.order = run->order;
 	if (!r.directory)
 		return RC_INTERNAL;
 	rc = issue_methods(c, order, &methods);
@@ -159,7 +168,6 @@ static enum rc issue_caa(struct job_run *run, struct context *c, const struct or
 void issue_begin(struct job_run *run)
 {
 	AUTO(fault) struct fault f = { 0 };
-	struct order order;
 	struct context c;
 	enum rc rc;
 
@@ -167,17 +175,17 @@ void issue_begin(struct job_run *run)
 		run_later(run, 1000);
 		return;
 	}
-	rc = order_load(&c, run_subject(run), &order, &f);
-	if (rc == RC_NOTFOUND || (rc == RC_OK && order.state != ORDER_STATE_PROCESSING)) {
-		run_finish(run, &c, RC_OK);
+	rc = issue_load(run, &c, &f);
+	if (rc != RC_OK) {
+		run_finish(run, &c, rc == RC_NOTFOUND ? RC_OK : rc);
 		return;
 	}
 	tx_free(c.tx);
 	/* The operator's own orders (no account) are not asked about: the operator is the authority. */
-	if (rc == RC_OK && !id_is_zero(order.record.account) && caa_gate_needed(c.config, &order))
-		rc = issue_caa(run, &c, &order);
-	else if (rc == RC_OK)
-		issue_ask(run, &order.record);
+	if (!id_is_zero(run->order->record.account) && caa_gate_needed(c.config, run->order))
+		rc = issue_caa(run, &c);
+	else
+		issue_ask(run, &run->order->record);
 	if (rc != RC_OK)
 		issue_result(run, rc, (struct bytes){ 0 }, &f);
 }

@@ -75,20 +75,19 @@ static void validate_result(void *arg, const struct validation_result *result)
 {
 	struct job_run *run = arg;
 	struct validation_result whole = *result;
-	struct authz_record z;
+	struct authz_record *z = &run->authz;
 	struct context c;
 	enum rc rc;
 
 	run->validation = NULL;
 	buf_addf(&run->trace, "attempt %lld\n", (long long)run->row.attempt + 1);
 	buf_add_str(&run->trace, result->trace);
-	if (run_context(run, &c) != RC_OK) {
+	if (run_context_next(run, &c) != RC_OK) {
 		run_later(run, 1000);
 		return;
 	}
-	rc = authz_load(&c, run_subject(run), &z);
-	if (rc == RC_NOTFOUND || (rc == RC_OK && !authz_is_processing(&z, c.now))) {
-		run_finish(run, &c, RC_OK); /* deactivated, expired or swept meanwhile */
+	if (!authz_is_processing(z, c.now)) {
+		run_finish(run, &c, RC_OK); /* expired meanwhile */
 		return;
 	}
 	if (!result->valid && result->transient && run->row.attempt + 1 < run->config->raw.validation.attempts) {
@@ -96,13 +95,12 @@ static void validate_result(void *arg, const struct validation_result *result)
 		return;
 	}
 	whole.trace = buf_str(&run->trace);
-	if (rc == RC_OK)
-		rc = challenge_validated(&c, &z, &whole);
+	rc = challenge_validated(&c, z, &whole);
 	if (result->valid)
-		LOG_INFO("validated", F_ID("authz", z.id), F_STR("identifier", z.identifier),
+		LOG_INFO("validated", F_ID("authz", z->id), F_STR("identifier", z->identifier),
 			 F_INT("ms", result->duration_ms));
 	else
-		LOG_WARN("validation_failed", F_ID("authz", z.id), F_STR("identifier", z.identifier),
+		LOG_WARN("validation_failed", F_ID("authz", z->id), F_STR("identifier", z->identifier),
 			 F_TEXT("detail", result->detail));
 	run_finish(run, &c, rc);
 }
@@ -166,7 +164,7 @@ static void validate_start(struct job_run *run)
 	const struct validator_ops *v;
 	struct validation_request request;
 	AUTO(fault) struct fault f = { 0 };
-	struct authz_record z;
+	struct authz_record *z = &run->authz;
 	struct context c;
 	enum rc rc;
 
@@ -174,16 +172,17 @@ static void validate_start(struct job_run *run)
 		run_later(run, 1000);
 		return;
 	}
-	rc = authz_load(&c, run_subject(run), &z);
-	if (rc == RC_NOTFOUND || (rc == RC_OK && !authz_is_processing(&z, c.now))) {
-		run_finish(run, &c, RC_OK);
+	rc = authz_load(&c, run_subject(run), z);
+	if (rc == RC_NOTFOUND || (rc == RC_OK && !authz_is_processing(z, c.now))) {
+		run_finish(run, &c, RC_OK); /* deactivated, expired or swept meanwhile */
 		return;
 	}
-	v = rc == RC_OK ? validator_by_challenge(z.attempted) : NULL;
-	if (rc == RC_OK && !v)
-		rc = RC_INTERNAL;
-	if (rc == RC_OK)
-		rc = validate_request(run, &c, &z, &request, &f);
+	if (rc != RC_OK) {
+		run_finish(run, &c, rc);
+		return;
+	}
+	v = validator_by_challenge(z->attempted);
+	rc = v ? validate_request(run, &c, z, &request, &f) : RC_INTERNAL;
 	tx_free(c.tx);
 	run->validator = v;
 	if (rc == RC_OK)
