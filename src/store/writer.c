@@ -2,14 +2,16 @@
  *
  * Transactions wait in a queue. The writer takes all that wait, carries them out one after the
  * other in one transaction of the back end, makes that durable once, then runs the callbacks in the
- * order of submission. It never waits for more to come: while one group is being made durable the
- * next gathers by itself, so a lone tx has the shortest way and a crowd shares the fsync.
+ * order of submission. While one group is being made durable the next gathers by itself, so a lone tx
+ * has the shortest way and a crowd shares the fsync. After a crowd the writer rests for a moment, so
+ * that the next one is larger: pages that all of them touch are then written once.
  *
  * After an I/O error nothing is known about what the disk holds, and asking it again may be answered
  * with a lie (an fsync that fails once may report success the next time although the pages were
  * dropped). So the first one is final: fatal, RC_IO for everybody, and nothing is written any more
  * until a new process has opened the store and verified it. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,6 +19,10 @@
 
 /* Bounds what one commit holds in memory and how long the first of the group waits. */
 #define GROUP_MAX 256
+
+/* A group of so many is a crowd, and this is how long the writer rests after it. */
+#define CROWD 4
+#define REST_US 2000
 
 /* Concerns the tx alone; everything else but RC_OK concerns its group. */
 static bool is_own_failure(enum rc rc)
@@ -138,19 +144,31 @@ static struct tx *run_group(struct store *s, struct tx *list, size_t count)
 	return list;
 }
 
+static void rest(void)
+{
+	const struct timespec us = { .tv_nsec = REST_US * 1000 };
+
+	nanosleep(&us, NULL);
+}
+
 static void run(void *arg)
 {
 	struct store *s = arg;
 	struct tx *list;
 
 	while ((list = (struct tx *)queue_take_all(&s->queue))) {
+		bool crowded = false;
+
 		while (list) {
 			size_t count = 0;
 
 			for (struct tx *tx = list; tx && count < GROUP_MAX; tx = next_of(tx))
 				count++;
+			crowded |= count >= CROWD;
 			list = run_group(s, list, count);
 		}
+		if (crowded)
+			rest();
 	}
 }
 
