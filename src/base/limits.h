@@ -27,6 +27,7 @@
 
 #define LIMIT_IDENTIFIERS 100             /* in one order */
 #define LIMIT_ANCESTORS 16                /* domains above a name that are looked through (RFC 9444) */
+#define LIMIT_ISSUER_NAMES 10             /* shown in a challenge, draft-ietf-acme-dns-persist §3.1 */
 #define LIMIT_NAME 253                    /* a DNS name, RFC 1035 §2.3.4 */
 #define LIMIT_CONTACTS 10
 #define LIMIT_CONTACT 320
@@ -35,6 +36,7 @@
 #define LIMIT_HTTP01_REDIRECTS 5
 #define LIMIT_TRACE (8 * 1024)            /* what is kept of one validation */
 #define LIMIT_DNS_ADDRESSES 16            /* addresses tried for one name */
+#define LIMIT_DNS_SERVERS 32              /* addresses of the name servers of one zone */
 
 #define LIMIT_SIGNER_MESSAGE (48 * 1024)
 #define LIMIT_REQUEST_ARENA (1024 * 1024)

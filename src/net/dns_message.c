@@ -1,4 +1,4 @@
-/* dns_message.c - the response parser (RFC 1035 §4, RFC 2181, RFC 8659 §4.1).
+/* dns_message.c - one question, and the response parser (RFC 1035 §4, RFC 2181, RFC 8659 §4.1).
  *
  * The work is bounded whatever arrives: a compression pointer must point before the name part that
  * holds it, a name has at most 255 octets, at most DNS_RECORDS_MAX records are indexed and at most
@@ -7,9 +7,15 @@
 
 #include <stdio.h>
 
+#include "crypto/digest.h"
+
 #define HEADER_LEN 12
 #define CLASS_IN 1
 #define TYPE_CNAME 5
+#define TYPE_OPT 41
+#define OPT_LEN 11
+#define FLAG_AA 0x0400
+#define FLAG_TC 0x0200
 #define RCODE_NOERROR 0
 #define RCODE_NXDOMAIN 3
 
@@ -30,6 +36,8 @@ const char *dns_type_text(enum dns_type type)
 	switch (type) {
 	case DNS_A:
 		return "A";
+	case DNS_NS:
+		return "NS";
 	case DNS_AAAA:
 		return "AAAA";
 	case DNS_TXT:
@@ -38,6 +46,14 @@ const char *dns_type_text(enum dns_type type)
 		return "CAA";
 	}
 	return "?";
+}
+
+const char *dns_rcode_text(int rcode)
+{
+	static const char *const NAMES[] = { "no response", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
+					     "REFUSED" };
+
+	return rcode >= 0 && (size_t)rcode < COUNT_OF(NAMES) ? NAMES[rcode] : "an unknown error";
 }
 
 /* --- names --- */
@@ -82,6 +98,11 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
+static bool is_letter(uint8_t c)
+{
+	return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b)
 {
 	if (a->len != b->len)
@@ -91,6 +112,16 @@ bool dns_name_eq(const struct dns_name *a, const struct dns_name *b)
 		if (lower(a->wire[i]) != lower(b->wire[i]))
 			return false;
 	return true;
+}
+
+void dns_name_mix_case(struct dns_name *name)
+{
+	uint8_t random[DNS_NAME_WIRE];
+
+	random_bytes(random, sizeof(random));
+	for (size_t i = 0; i < name->len; i++)
+		if (is_letter(name->wire[i]) && (random[i] & 1))
+			name->wire[i] ^= 'a' - 'A';
 }
 
 /* RFC 4343 §2.1: octets that no host name has are shown as \DDD. */
@@ -159,6 +190,52 @@ static bool read_name(struct bytes packet, size_t *at, struct dns_name *out)
 	return true;
 }
 
+/* --- a question --- */
+
+static size_t put_u16(uint8_t *out, size_t at, unsigned v)
+{
+	out[at] = (uint8_t)(v >> 8);
+	out[at + 1] = (uint8_t)v;
+	return at + 2;
+}
+
+size_t dns_query_write(uint8_t out[DNS_QUERY_OCTETS], uint16_t id, const struct dns_name *name,
+		       enum dns_type type)
+{
+	size_t at = HEADER_LEN;
+
+	memset(out, 0, DNS_QUERY_OCTETS);
+	put_u16(out, 0, id);
+	out[5] = 1;  /* one question */
+	out[11] = 1; /* one additional record: OPT */
+	memcpy(out + at, name->wire, name->len);
+	at += name->len;
+	at = put_u16(out, at, type);
+	at = put_u16(out, at, CLASS_IN);
+	at = put_u16(out, at + 1, TYPE_OPT); /* of the root */
+	at = put_u16(out, at, DNS_UDP_OCTETS);
+	return at + 6; /* no extended rcode, version 0, no flags, no options */
+}
+
+enum dns_reply dns_reply_match(struct bytes packet, struct bytes query)
+{
+	size_t question_len = query.len - HEADER_LEN - OPT_LEN;
+	uint16_t flags;
+
+	if (packet.len < HEADER_LEN || packet.p[0] != query.p[0] || packet.p[1] != query.p[1])
+		return DNS_REPLY_FOREIGN;
+	flags = get_u16(packet, 2);
+	if ((flags & 0xf800) != 0x8000)
+		return DNS_REPLY_FOREIGN;
+	if (get_u16(packet, 4) == 0)
+		return (flags & 0xf) != RCODE_NOERROR && (flags & 0xf) != RCODE_NXDOMAIN ? DNS_REPLY_WHOLE :
+											     DNS_REPLY_FOREIGN;
+	if (packet.len - HEADER_LEN < question_len ||
+	    memcmp(packet.p + HEADER_LEN, query.p + HEADER_LEN, question_len) != 0)
+		return DNS_REPLY_FOREIGN;
+	return flags & FLAG_TC ? DNS_REPLY_TRUNCATED : DNS_REPLY_WHOLE;
+}
+
 /* --- the message --- */
 
 static enum rc malformed(struct dns_answer *out, const char *rule)
@@ -179,10 +256,11 @@ static enum rc read_header(struct bytes packet, const struct dns_name *question,
 	if ((flags & 0xf800) != 0x8000)
 		return malformed(out, "RFC 1035 §4.1.1: not the response to a query");
 	out->rcode = flags & 0xf;
+	out->authoritative = flags & FLAG_AA;
 	/* The caller knows whom to name. Nothing is taken from it, whatever its question. */
 	if (out->rcode != RCODE_NOERROR && out->rcode != RCODE_NXDOMAIN)
 		return RC_IO;
-	if (flags & 0x0200)
+	if (flags & FLAG_TC)
 		return malformed(out, "RFC 2181 §9: truncated");
 	if (get_u16(packet, 4) != 1)
 		return malformed(out, "RFC 1035 §4.1.2: not exactly one question");
@@ -241,12 +319,11 @@ static const struct record *find(const struct message *m, const struct dns_name 
 }
 
 /* RFC 1034 §3.6.2, whatever the order of the records. *name ends as the end of the chain. */
-static enum rc follow_cnames(const struct message *m, struct dns_name *name, struct dns_answer *out,
-			     bool *aliased)
+static enum rc follow_cnames(struct arena *a, const struct message *m, struct dns_name *name,
+			     struct dns_answer *out)
 {
 	const struct record *r;
 
-	*aliased = false;
 	for (unsigned steps = 0; (r = find(m, name, TYPE_CNAME)); steps++) {
 		size_t at = r->rdata;
 
@@ -254,8 +331,11 @@ static enum rc follow_cnames(const struct message *m, struct dns_name *name, str
 			return malformed(out, "policy: the CNAME chain is too long or loops");
 		if (!read_name(m->packet, &at, name) || at != r->rdata + r->rdata_len)
 			return malformed(out, "RFC 1035 §3.3.1: a CNAME is broken");
-		*aliased = true;
+		if (!steps)
+			out->alias = name_text(a, name);
 	}
+	if (out->alias.p)
+		out->canonical = name_text(a, name);
 	return RC_OK;
 }
 
@@ -310,6 +390,22 @@ static enum rc add_caa(struct arena *a, struct dns_answer *out, struct bytes rda
 	return RC_OK;
 }
 
+/* RFC 1035 §3.3.11; the name may be compressed. */
+static enum rc add_host(struct arena *a, const struct message *m, struct dns_answer *out,
+			const struct record *r)
+{
+	struct dns_name name;
+	size_t at = r->rdata;
+
+	if (!read_name(m->packet, &at, &name) || at != r->rdata + r->rdata_len)
+		return malformed(out, "RFC 1035 §3.3.11: an NS record is broken");
+	out->hosts[out->host_count] = name_text(a, &name);
+	if (!out->hosts[out->host_count].p)
+		return malformed(out, "policy: the NS records are too long");
+	out->host_count++;
+	return RC_OK;
+}
+
 static enum rc add_records(struct arena *a, const struct message *m, const struct dns_name *owner,
 			   enum dns_type type, struct dns_answer *out)
 {
@@ -319,7 +415,9 @@ static enum rc add_records(struct arena *a, const struct message *m, const struc
 		out->texts = arena_array(a, m->count, sizeof(*out->texts));
 	if (type == DNS_CAA)
 		out->caa = arena_array(a, m->count, sizeof(*out->caa));
-	if ((type == DNS_TXT && !out->texts) || (type == DNS_CAA && !out->caa))
+	if (type == DNS_NS)
+		out->hosts = arena_array(a, m->count, sizeof(*out->hosts));
+	if ((type == DNS_TXT && !out->texts) || (type == DNS_CAA && !out->caa) || (type == DNS_NS && !out->hosts))
 		return malformed(out, "policy: too many records");
 	for (size_t i = 0; i < m->count && rc == RC_OK; i++) {
 		const struct record *r = &m->records[i];
@@ -331,6 +429,8 @@ static enum rc add_records(struct arena *a, const struct message *m, const struc
 			rc = add_text(a, out, rdata);
 		else if (type == DNS_CAA)
 			rc = add_caa(a, out, rdata);
+		else if (type == DNS_NS)
+			rc = add_host(a, m, out, r);
 		else
 			rc = add_address(out, rdata, type == DNS_A ? 4 : 16);
 	}
@@ -341,7 +441,6 @@ static enum rc read_all(struct arena *a, struct message *m, const struct dns_nam
 			enum dns_type type, struct dns_answer *out)
 {
 	struct dns_name name = *question;
-	bool aliased;
 	size_t at;
 	enum rc rc;
 
@@ -351,11 +450,9 @@ static enum rc read_all(struct arena *a, struct message *m, const struct dns_nam
 	rc = read_records(m, at, out);
 	if (rc != RC_OK)
 		return rc;
-	rc = follow_cnames(m, &name, out, &aliased);
+	rc = follow_cnames(a, m, &name, out);
 	if (rc != RC_OK)
 		return rc;
-	if (aliased)
-		out->canonical = name_text(a, &name);
 	out->nxdomain = out->rcode == RCODE_NXDOMAIN;
 	if (out->nxdomain)
 		return RC_NOTFOUND;
@@ -374,6 +471,6 @@ void dns_message_read(struct arena *a, struct bytes packet, const struct dns_nam
 	if (out->rc != RC_IO)
 		return;
 	/* Half an answer is none. */
-	out->addr_count = out->text_count = out->caa_count = 0;
-	out->canonical = (struct str){ 0 };
+	out->addr_count = out->text_count = out->caa_count = out->host_count = 0;
+	out->alias = out->canonical = (struct str){ 0 };
 }

@@ -60,6 +60,7 @@ struct resolver {
 	int64_t timeout_ms;
 	struct query_list waiting, asked, answered, idle;
 	size_t open_count, asked_count, idle_count;
+	bool validates;
 	bool closing; /* libunbound answers what is open when it is taken down */
 	char servers[100]; /* for why */
 };
@@ -173,14 +174,6 @@ static void on_timer(void *arg)
 	timer_arm(r);
 }
 
-static const char *rcode_text(int rcode)
-{
-	static const char *const NAMES[] = { "no response", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
-					     "REFUSED" };
-
-	return rcode >= 0 && (size_t)rcode < COUNT_OF(NAMES) ? NAMES[rcode] : "an unknown error";
-}
-
 static void on_unbound(void *arg, int rcode, void *packet, int packet_len, int sec, char *why_bogus,
 		       int was_ratelimited)
 {
@@ -206,7 +199,7 @@ static void on_unbound(void *arg, int rcode, void *packet, int packet_len, int s
 		snprintf(a->why, sizeof(a->why), "DNSSEC validation failed (RFC 4035 §5.5)%s%s",
 			 reason[0] ? ": " : "", reason);
 	} else if (a->rc == RC_IO && !a->why[0]) {
-		snprintf(a->why, sizeof(a->why), "%s from %s", rcode_text(a->rcode), r->servers);
+		snprintf(a->why, sizeof(a->why), "%s from %s", dns_rcode_text(a->rcode), r->servers);
 	}
 	query_answered(q);
 }
@@ -392,6 +385,7 @@ enum rc resolver_new(struct loop *l, const struct resolver_options *o, struct re
 	TAILQ_INIT(&r->asked);
 	TAILQ_INIT(&r->answered);
 	TAILQ_INIT(&r->idle);
+	r->validates = o->dnssec;
 	r->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_MS;
 	r->ctx = ub_ctx_create_event(loop_event_base(l));
 	r->deliver = event_new(loop_event_base(l), -1, 0, on_deliver, r);
@@ -416,6 +410,11 @@ enum rc resolver_new(struct loop *l, const struct resolver_options *o, struct re
 failed:
 	resolver_free(r);
 	return rc;
+}
+
+bool resolver_validates(const struct resolver *r)
+{
+	return r->validates;
 }
 
 static void free_all(struct query_list *list)

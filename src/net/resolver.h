@@ -1,4 +1,4 @@
-/* resolver.h - DNS on the event loop (libunbound): A, AAAA, TXT, CAA with DNSSEC state.
+/* resolver.h - DNS on the event loop (libunbound): A, AAAA, TXT, CAA, NS with DNSSEC state.
  * One resolver per upstream configuration; belongs to the loop's thread. Answers are cached for at
  * most a minute and absences for two seconds, so that a client that has just published a record
  * need not wait for us. */
@@ -23,6 +23,8 @@ enum rc resolver_new(struct loop *l, const struct resolver_options *o, struct re
 		     struct fault *f) MUST_USE;
 /* Answers to open questions: none. Not from within done. NULL is allowed. */
 void resolver_free(struct resolver *r);
+/* Was it made with dnssec? */
+bool resolver_validates(const struct resolver *r);
 
 struct dns_caa { /* RFC 8659 §4.1, as sent */
 	uint8_t flags;
@@ -34,16 +36,20 @@ struct dns_answer {
 	enum rc rc;          /* OK, NOTFOUND (NXDOMAIN or no data), DENIED (bogus), TIMEOUT, IO (SERVFAIL...) */
 	int rcode;
 	bool nxdomain, secure;
+	bool authoritative;  /* AA: from the horse's mouth (dns_direct.h); means nothing from a resolver */
 	struct addr addrs[LIMIT_DNS_ADDRESSES]; /* A or AAAA, port 0; what is beyond is left out */
 	size_t addr_count;
 	struct str *texts;     /* TXT: character-strings joined */
 	size_t text_count;
 	struct dns_caa *caa;
 	size_t caa_count;
-	struct str canonical;  /* where a CNAME chain led; absent when there was none */
+	struct str *hosts;     /* NS: names of servers, as text without the final dot */
+	size_t host_count;
+	struct str alias;      /* what the name itself is a CNAME of; absent when it is none */
+	struct str canonical;  /* where the CNAME chain led; absent likewise */
 	char why[200];         /* for the trace: "SERVFAIL from 10.0.0.2:53 (validation failure ...)" */
 };
-enum dns_type { DNS_A = 1, DNS_TXT = 16, DNS_AAAA = 28, DNS_CAA = 257 };
+enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_TXT = 16, DNS_AAAA = 28, DNS_CAA = 257 };
 /* "AAAA" */
 const char *dns_type_text(enum dns_type type);
 

@@ -119,7 +119,7 @@ static void on_answer(struct targets *t, size_t family, const struct dns_answer 
 	t->question[family] = NULL;
 	trace_answer(t, FAMILIES[family], a);
 	t->answer[family] = *a;
-	t->answer[family].canonical = (struct str){ 0 }; /* the slices end with this call */
+	t->answer[family].alias = t->answer[family].canonical = (struct str){ 0 }; /* the slices end with this call */
 	t->answer[family].texts = NULL;
 	t->answer[family].caa = NULL;
 	if (!targets_asking(t))

@@ -2,6 +2,7 @@
 #include "stub_dns.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct stub_dns {
 	const struct stub_dns_row *rows;
 	atomic_uint asked[ROWS_MAX], asked_tcp;
 	int udp, tcp, stop;
+	struct addr where;
 };
 
 struct message {
@@ -100,6 +102,14 @@ static void add_caa(struct message *m, const char *owner, const char *item)
 	add_record(m, owner, 257, rdata.p, rdata.len);
 }
 
+static void add_host(struct message *m, const char *owner, const char *item)
+{
+	struct message rdata = { .len = 0 };
+
+	add_name(&rdata, item);
+	add_record(m, owner, 2, rdata.p, rdata.len);
+}
+
 static void add_data(struct message *m, const char *owner, int type, const char *data)
 {
 	while (data && *data) {
@@ -112,6 +122,8 @@ static void add_data(struct message *m, const char *owner, int type, const char 
 			add_record(m, owner, 1, ip, 4);
 		else if (type == 28 && inet_pton(AF_INET6, item, ip) == 1)
 			add_record(m, owner, 28, ip, 16);
+		else if (type == 2)
+			add_host(m, owner, item);
 		else if (type == 16)
 			add_txt(m, owner, item, len);
 		else if (type == 257)
@@ -175,7 +187,7 @@ static bool respond(struct stub_dns *s, struct message *m, bool tcp)
 		return false;
 	type = m->p[at + 1] << 8 | m->p[at + 2];
 	m->len = at + 5;
-	m->p[2] = 0x81;
+	m->p[2] = 0x85; /* a response, authoritative, recursion desired */
 	m->p[3] = 0x80;
 	memset(m->p + 6, 0, 6); /* without the query's OPT record: as a server without EDNS */
 	r = find(s, name, type, &known);
@@ -184,7 +196,17 @@ static bool respond(struct stub_dns *s, struct message *m, bool tcp)
 		return true;
 	}
 	switch (r->act) {
+	case STUB_DNS_LAME:
+		m->p[2] = 0x81;
+		answer_row(s, m, r, type, tcp);
+		return true;
+	case STUB_DNS_LOWERS:
+		for (size_t i = 12; !tcp && i < m->len; i++)
+			m->p[i] = (uint8_t)tolower(m->p[i]);
+		answer_row(s, m, r, type, tcp);
+		return true;
 	case STUB_DNS_ANSWER:
+	case STUB_DNS_FORGED:
 	case STUB_DNS_TRUNCATE:
 		answer_row(s, m, r, type, tcp);
 		return true;
@@ -208,6 +230,11 @@ static bool respond(struct stub_dns *s, struct message *m, bool tcp)
 		m->p[7] = 1;
 		add(m, BROKEN, sizeof(BROKEN));
 		break;
+	case STUB_DNS_TCP_ONLY:
+		if (!tcp)
+			return false;
+		answer_row(s, m, r, type, tcp);
+		return true;
 	case STUB_DNS_SILENT:
 		break;
 	}
@@ -247,6 +274,43 @@ static void serve_tcp(struct stub_dns *s, struct message *m)
 	close(fd);
 }
 
+/* The name of the query is that of a row that is FORGED. */
+static bool is_forged(struct stub_dns *s, const struct message *m)
+{
+	for (const struct stub_dns_row *r = s->rows; r->name; r++) {
+		struct message name = { .len = 0 };
+
+		add_name(&name, r->name);
+		if (r->act == STUB_DNS_FORGED && m->len > 12 + name.len &&
+		    strncasecmp((const char *)m->p + 12, (const char *)name.p, name.len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* NXDOMAIN with another id, of another name, and with the right id but in other letters; and half a
+ * packet. */
+static void forge(struct stub_dns *s, const struct message *query, const struct sockaddr_storage *peer,
+		  socklen_t peer_len)
+{
+	static _Thread_local struct message m;
+
+	for (unsigned i = 0; i < 4; i++) {
+		m = *query;
+		m.p[2] = 0x84;
+		m.p[3] = 0x03;
+		if (i == 0)
+			m.p[0] ^= 1;
+		else if (i == 1)
+			m.p[13] = m.p[13] == 'x' ? 'y' : 'x';
+		else if (i == 2)
+			m.p[13] ^= 'a' - 'A';
+		else
+			m.len = 11;
+		(void)!sendto(s->udp, m.p, m.len, 0, (const struct sockaddr *)peer, peer_len);
+	}
+}
+
 static void serve_udp(struct stub_dns *s, struct message *m)
 {
 	struct sockaddr_storage peer;
@@ -256,13 +320,15 @@ static void serve_udp(struct stub_dns *s, struct message *m)
 	if (n < 12)
 		return;
 	m->len = (size_t)n;
+	if (is_forged(s, m))
+		forge(s, m, &peer, peer_len);
 	if (respond(s, m, false))
 		(void)!sendto(s->udp, m->p, m->len, 0, (struct sockaddr *)&peer, peer_len);
 }
 
 static void run(void *arg)
 {
-	static struct message m;
+	static _Thread_local struct message m;
 	struct stub_dns *s = arg;
 
 	for (;;) {
@@ -294,25 +360,38 @@ static int bound(int type, struct addr *a)
 	return fd;
 }
 
-struct stub_dns *stub_dns_start(const struct stub_dns_row *rows, struct addr *out)
+struct stub_dns *stub_dns_start_at(const struct stub_dns_row *rows, const struct addr *where)
 {
 	struct stub_dns *s = calloc(1, sizeof(*s));
-	struct addr a;
+	struct addr a = *where;
 
 	if (!s)
 		abort();
 	s->rows = rows;
-	s->stop = eventfd(0, EFD_CLOEXEC);
-	for (s->tcp = -1; s->tcp < 0;) { /* the same port for both */
-		a = addr_from_ip((uint8_t[]){ 127, 0, 0, 1 }, 4, 0);
-		s->udp = bound(SOCK_DGRAM, &a);
-		s->tcp = bound(SOCK_STREAM, &a);
-		if (s->tcp < 0)
+	s->udp = bound(SOCK_DGRAM, &a);
+	s->tcp = s->udp >= 0 ? bound(SOCK_STREAM, &a) : -1;
+	if (s->tcp < 0) {
+		if (s->udp >= 0)
 			close(s->udp);
+		free(s);
+		return NULL;
 	}
+	s->where = a;
+	s->stop = eventfd(0, EFD_CLOEXEC);
 	if (listen(s->tcp, 64) != 0 || thread_start(&s->thread, "stub-dns", run, s) != RC_OK)
 		abort();
-	*out = a;
+	return s;
+}
+
+struct stub_dns *stub_dns_start(const struct stub_dns_row *rows, struct addr *out)
+{
+	struct addr a = addr_from_ip((uint8_t[]){ 127, 0, 0, 1 }, 4, 0);
+	struct stub_dns *s;
+
+	do /* until the port is free for both */
+		s = stub_dns_start_at(rows, &a);
+	while (!s);
+	*out = s->where;
 	return s;
 }
 
