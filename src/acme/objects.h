@@ -129,7 +129,12 @@ enum rc acme_order_decode(struct arena *a, struct str json, struct acme_order *o
 			  struct fault *f) MUST_USE;
 
 struct acme_challenge {
-	struct str type, url, status, token;
+	struct str type, url, status;
+	struct str token;  /* absent in dns-persist-01 */
+	/* dns-persist-01 alone (draft-ietf-acme-dns-persist §3.1); not read by the client engine. */
+	struct str account_uri;
+	const struct str *issuers;
+	size_t issuer_count;
 	int64_t validated; /* 0: absent */
 	struct str error;  /* problem document JSON, absent if none */
 };

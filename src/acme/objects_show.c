@@ -165,6 +165,9 @@ static void challenge(struct json_out *o, const struct acme_challenge *x)
 	json_out_str(o, "status", x->status);
 	time_if_any(o, "validated", x->validated);
 	text_if_any(o, "token", x->token);
+	text_if_any(o, "accounturi", x->account_uri);
+	if (x->issuer_count > 0)
+		texts(o, "issuer-domain-names", x->issuers, x->issuer_count);
 	raw_if_any(o, "error", x->error);
 	json_out_close(o, '}');
 }

@@ -131,10 +131,12 @@ static enum rc list_for_name(struct context *c, const struct account *account, s
 	return store_list(c->read, &q, c->arena, out, out_count);
 }
 
-/* Proven by a type that the zone still allows. */
+/* Proven by a type that the zone still allows. A persistent record is looked at for each order, since
+ * taking it away is how its owner takes back the permission (draft-ietf-acme-dns-persist §7.8). */
 static bool is_reusable(const struct context *c, const struct authz_record *z, int64_t offered)
 {
-	return authz_state(z, c->now + REUSE_MARGIN_S) == AUTHZ_STATE_VALID && (z->attempted & offered);
+	return z->attempted != CHALLENGE_DNS_PERSIST_01 && (z->attempted & offered) &&
+	       authz_state(z, c->now + REUSE_MARGIN_S) == AUTHZ_STATE_VALID;
 }
 
 static enum rc find_reusable(struct context *c, const struct account *account, const struct identifier *id,
@@ -201,8 +203,8 @@ static enum rc check_policy(struct context *c, const struct identifier *id, int6
 	*out_offered = provable_by(zone, id);
 	if (!*out_offered)
 		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-				 id->wildcard ? "policy: wildcard names are proven by dns-01 (RFC 8555 §7.1.3), "
-						"which zone %.*s does not offer"
+				 id->wildcard ? "policy: wildcard names are proven in the DNS, by dns-01 (RFC 8555 "
+						"§7.1.3) or its kin, which zone %.*s does not offer"
 					      : "policy: zone %.*s offers no challenge that can prove this identifier",
 				 STR_ARG(zone->pattern_text));
 	return RC_OK;
@@ -435,6 +437,8 @@ enum rc challenge_validated(struct context *c, struct authz_record *z,
 		z->status = AUTHZ_VALID;
 		z->validated_at = c->now;
 		z->expires_at = c->now + c->config->raw.lifetimes.authorization_s;
+		if (result->valid_until && result->valid_until < z->expires_at)
+			z->expires_at = result->valid_until;
 		columns |= 1u << AUTHZ_COL_VALIDATED_AT | 1u << AUTHZ_COL_EXPIRES_AT;
 	} else {
 		AUTO(fault) struct fault f = { 0 };

@@ -4,68 +4,11 @@
 
 #include <stdio.h>
 
+#include "validator/issue_value.h"
+
 #define FLAG_CRITICAL 0x80 /* RFC 8659 §4.1: bit 0, the most significant; the others say nothing */
 
-/* --- the grammar (RFC 8659 §4.2) --- */
-
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static void skip_space(struct str *s)
-{
-	while (s->len > 0 && (s->p[0] == ' ' || s->p[0] == '\t')) {
-		s->p++;
-		s->len--;
-	}
-}
-
-static bool take_char(struct str *s, char c)
-{
-	if (s->len == 0 || s->p[0] != c)
-		return false;
-	s->p++;
-	s->len--;
-	return true;
-}
-
-/* (ALPHA / DIGIT) *( *("-") (ALPHA / DIGIT)), with dots between if dots is true. */
-static bool take_word(struct str *s, bool dots, struct str *out)
-{
-	size_t len = 0;
-
-	while (len < s->len) {
-		char c = s->p[len];
-		bool between = len > 0 && len + 1 < s->len;
-
-		if (c == '.' && (!dots || !between || !is_alnum(s->p[len - 1]) || !is_alnum(s->p[len + 1])))
-			break;
-		if (c == '-' && len == 0)
-			break;
-		if (c != '-' && c != '.' && !is_alnum(c))
-			break;
-		len++;
-	}
-	if (len == 0 || s->p[len - 1] == '-')
-		return false;
-	*out = (struct str){ s->p, len };
-	s->p += len;
-	s->len -= len;
-	return true;
-}
-
-/* *(%x21-3A / %x3C-7E): visible, without ";". */
-static struct str take_value(struct str *s)
-{
-	struct str out = { s->p, 0 };
-
-	while (out.len < s->len && s->p[out.len] > ' ' && s->p[out.len] < 0x7f && s->p[out.len] != ';')
-		out.len++;
-	s->p += out.len;
-	s->len -= out.len;
-	return out;
-}
+/* --- the value --- */
 
 /* RFC 8657 §3, §4. A parameter that is not known here says nothing. Tags are compared without case,
  * which can only forbid more. */
@@ -85,34 +28,14 @@ static void note_parameter(struct caa_issue *out, struct str tag, struct str val
 
 bool caa_issue_parse(struct str s, struct caa_issue *out)
 {
-	struct caa_issue issue = { .issuer = { "", 0 } };
-	struct str tag, value;
+	struct issue_value value;
+	struct str tag, text;
 
-	skip_space(&s);
-	if (s.len > 0 && s.p[0] != ';' && !take_word(&s, true, &issue.issuer))
+	if (!issue_value_parse(s, false, &value))
 		return false;
-	skip_space(&s);
-	if (s.len > 0) {
-		if (!take_char(&s, ';'))
-			return false;
-		skip_space(&s);
-	}
-	for (bool more = s.len > 0; more;) {
-		if (!take_word(&s, false, &tag))
-			return false;
-		skip_space(&s);
-		if (!take_char(&s, '='))
-			return false;
-		skip_space(&s);
-		value = take_value(&s);
-		skip_space(&s);
-		note_parameter(&issue, tag, value);
-		more = take_char(&s, ';');
-		skip_space(&s);
-		if (!more && s.len > 0)
-			return false;
-	}
-	*out = issue;
+	*out = (struct caa_issue){ .issuer = value.issuer };
+	while (issue_value_next(&value.parameters, &tag, &text))
+		note_parameter(out, tag, text);
 	return true;
 }
 
@@ -144,6 +67,11 @@ static bool is_understood(const struct dns_caa *record)
 		if (tag_is(record, TAGS[i]))
 			return true;
 	return false;
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 /* RFC 8657 §4: is method one of the list? A list that breaks its grammar names none. */

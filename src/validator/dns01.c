@@ -1,213 +1,70 @@
-/* dns01.c - the DNS challenge (RFC 8555 §8.4): one TXT record of _acme-challenge.NAME must be the
- * base64url SHA-256 digest of the key authorization. The only proof for a wildcard.
+/* dns01.c - the DNS challenges whose proof is the digest of the key authorization, in one TXT record of
+ * a name that the challenge type makes from the identifier:
  *
- * Exactly that name is asked, no parent and no sibling (TRUST V34); where it is an alias, the resolver
- * follows (CNAME, DNAME), as people do who keep their challenges in another zone. Other records beside
- * the right one do not matter: a name and its wildcard are proven at the same place (FIELD Q12).
+ *   dns-01          _acme-challenge.NAME (RFC 8555 §8.4)
+ *   dns-account-01  _LABEL._acme-challenge.NAME, where LABEL stands for the account, so that several
+ *                   accounts can prove the same name side by side, each by an alias of its own
+ *                   (draft-ietf-acme-dns-account-label §3)
  *
- * A record that is absent or old may be on its way, so another try is worth while. An answer whose
- * signatures are wrong is a refusal, never an absence (RFC 4035 §5.5). What a stranger's record says is
- * shown to nobody: an alias may lead where the client cannot look. */
-#include <stdarg.h>
+ * The proofs for a wildcard. How the records are asked for is in dns_txt.c. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/encode.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
-#include "net/trace.h"
 #include "store/records.h"
-#include "validator/validator.h"
-#include "validator/validator_env.h"
+#include "validator/dns_txt.h"
 
-#define LABEL "_acme-challenge."
-#define SHA256_OCTETS 32
-#define KEY_AUTHORIZATION_MAX 512
+#define PLACE "_acme-challenge."
+#define LABEL_OCTETS 10 /* of the digest of the account's URL */
+#define LABEL_LEN 16    /* in base32 */
+#define NAME_MAX_LEN (1 + LABEL_LEN + 1 + sizeof(PLACE) + LIMIT_NAME)
 
 struct validation {
-	struct dns_query *question; /* NULL: none can be asked, the timer tells why */
-	struct loop_timer *timer;   /* the deadline */
+	struct dns_txt *txt;
 	validation_done_fn done;
 	void *arg;
-	int64_t started_ms, deadline_ms;
-	char name[sizeof(LABEL) + LIMIT_NAME];
-	char expected[B64URL_LEN(SHA256_OCTETS) + 1];
-	size_t key_authorization_len;
-	char key_authorization[KEY_AUTHORIZATION_MAX];
-	struct buf trace;
+	const char *rule;
+	struct dns_digest digest;
 };
 
-static void validation_free(struct validation *v)
+static void judge(void *arg, const struct dns_txt_view *view, struct validation_result *out)
 {
-	resolver_cancel(v->question);
-	loop_timer_free(v->timer);
-	buf_done(&v->trace);
+	const struct validation *v = arg;
+
+	dns_digest_judge(&v->digest, v->rule, view, out);
+}
+
+static void on_done(void *arg, const struct validation_result *result)
+{
+	struct validation *v = arg;
+
+	v->done(v->arg, result);
 	free(v);
 }
 
-static void fail(struct validation_result *out, enum problem problem, bool transient, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
-static void fail(struct validation_result *out, enum problem problem, bool transient, const char *fmt, ...)
+static enum rc start(struct validator_env *env, const struct validation_request *r, const char *name,
+		     struct validation *v)
 {
-	char raw[sizeof(out->detail)];
-	va_list args;
+	struct dns_txt_spec spec = { .policy = &r->policy, .name = str_of(name), .rule = v->rule, .judge = judge,
+				     .done = on_done, .arg = v };
+	enum rc rc = dns_digest_init(&v->digest, r->key_authorization);
 
-	out->problem = problem;
-	out->transient = transient;
-	va_start(args, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, args);
-	va_end(args);
-	str_printable(str_of(raw), out->detail, sizeof(out->detail));
+	return rc == RC_OK ? dns_txt_start(env, &spec, &v->txt) : rc;
 }
 
-static void end(struct validation *v, struct validation_result *result)
+static enum rc validation_new(struct validator_env *env, const struct validation_request *r, const char *rule,
+			      const char *name, validation_done_fn done, void *arg, struct validation **out)
 {
-	result->trace = buf_str(&v->trace);
-	result->duration_ms = clock_mono_ms() - v->started_ms;
-	v->done(v->arg, result);
-	validation_free(v);
-}
-
-/* --- the records --- */
-
-/* What people do instead: "" when it is something else. */
-static const char *near_miss(const struct validation *v, struct str text)
-{
-	size_t len = strlen(v->expected);
-
-	if (str_eq(text, (struct str){ v->key_authorization, v->key_authorization_len }))
-		return "; one is the key authorization itself, not its digest";
-	if (text.len > len && text.len <= len + 2 && memcmp(text.p, v->expected, len) == 0)
-		return "; one has the right value with padding or white space behind it";
-	if (text.len == len + 2 && memcmp(text.p + 1, v->expected, len) == 0)
-		return "; one has the right value between quotes of its own";
-	if (text.len == len && str_eq_nocase(text, (struct str){ v->expected, len }))
-		return "; one has the right value but for upper and lower case";
-	return "";
-}
-
-static void judge_texts(const struct validation *v, const struct dns_answer *a,
-			struct validation_result *out)
-{
-	const char *hint = "";
-
-	for (size_t i = 0; i < a->text_count; i++) {
-		if (str_is(a->texts[i], v->expected)) {
-			out->valid = true;
-			return;
-		}
-		if (!*hint)
-			hint = near_miss(v, a->texts[i]);
-	}
-	fail(out, PROBLEM_INCORRECT_RESPONSE, true,
-	     "RFC 8555 §8.4: none of the %zu TXT records of %s is the digest of this challenge's key "
-	     "authorization%s: publish \"%s\"", a->text_count, v->name, hint, v->expected);
-}
-
-static void judge(const struct validation *v, const struct dns_answer *a, struct validation_result *out)
-{
-	switch (a->rc) {
-	case RC_OK:
-		judge_texts(v, a, out);
-		return;
-	case RC_NOTFOUND:
-		fail(out, PROBLEM_INCORRECT_RESPONSE, true,
-		     "RFC 8555 §8.4: %s %s: publish a TXT record with \"%s\" there", v->name,
-		     a->nxdomain ? "does not exist in the DNS (NXDOMAIN)" : "has no TXT record", v->expected);
-		return;
-	case RC_DENIED:
-		fail(out, PROBLEM_DNS, false, "RFC 8555 §8.4: the DNS answer for %s TXT is refused: %s; repair "
-		     "the zone's signatures", v->name, a->why);
-		return;
-	case RC_IO:
-	case RC_TIMEOUT:
-		fail(out, PROBLEM_DNS, true, "RFC 8555 §8.4: the DNS gave no answer for %s TXT: %s; repair the "
-		     "zone's name servers, or try again later", v->name, a->why);
-		return;
-	default:
-		fail(out, PROBLEM_SERVER_INTERNAL, true, "this server could not read the answer for %s TXT: %s",
-		     v->name, rc_text(a->rc));
-	}
-}
-
-static void on_answer(void *arg, const struct dns_answer *a)
-{
-	struct validation *v = arg;
-	struct validation_result result = { .valid = false };
-	char count[40];
-
-	v->question = NULL;
-	snprintf(count, sizeof(count), "%zu text%s", a->text_count, a->text_count == 1 ? "" : "s");
-	trace_add(&v->trace, "dns %s TXT: %s%s%.*s%s (%lld ms)", v->name,
-		  a->rc == RC_OK ? count : a->rc == RC_NOTFOUND ? (a->nxdomain ? "NXDOMAIN" : "none") : a->why,
-		  a->canonical.len ? ", CNAME " : "", STR_ARG(a->canonical), a->secure ? ", DNSSEC" : "",
-		  (long long)(clock_mono_ms() - v->started_ms));
-	judge(v, a, &result);
-	end(v, &result);
-}
-
-static void on_timer(void *arg)
-{
-	struct validation *v = arg;
-	struct validation_result result = { .valid = false };
-
-	if (v->question) {
-		trace_add(&v->trace, "dns %s TXT: no answer (%lld ms)", v->name,
-			  (long long)(clock_mono_ms() - v->started_ms));
-		fail(&result, PROBLEM_DNS, true, "RFC 8555 §8.4: the DNS did not answer for %s TXT within %lld ms; "
-		     "repair the zone's name servers, or try again later", v->name, (long long)v->deadline_ms);
-	} else {
-		trace_add(&v->trace, "dns %s TXT: not asked, the name is too long", v->name);
-		fail(&result, PROBLEM_DNS, false, "RFC 1035 §2.3.4: %s has more than %d octets, so there is no "
-		     "such name; prove control in another way", v->name, LIMIT_NAME);
-	}
-	end(v, &result);
-}
-
-/* --- starting --- */
-
-static enum rc ask(struct validation *v, struct resolver *resolver)
-{
-	enum rc rc = resolver_ask(resolver, str_of(v->name), DNS_TXT, on_answer, v, &v->question);
-
-	if (rc == RC_OK)
-		loop_timer_set(v->timer, v->deadline_ms);
-	if (rc != RC_INVALID)
-		return rc;
-	loop_timer_set(v->timer, 0); /* done must not run from within start */
-	return RC_OK;
-}
-
-static enum rc dns01_start(struct validator_env *env, const struct validation_request *r,
-			   validation_done_fn done, void *arg, struct validation **out)
-{
-	uint8_t digest[SHA256_OCTETS];
-	struct validation *v;
+	struct validation *v = calloc(1, sizeof(*v));
 	enum rc rc;
 
-	if (r->identifier->type != IDENTIFIER_DNS || r->identifier->value.len == 0 ||
-	    r->identifier->value.len > LIMIT_NAME || r->key_authorization.len == 0 ||
-	    r->key_authorization.len > KEY_AUTHORIZATION_MAX)
-		return RC_INVALID;
-	v = calloc(1, sizeof(*v));
 	if (!v)
 		return RC_NOMEM;
-	v->done = done;
-	v->arg = arg;
-	v->started_ms = clock_mono_ms();
-	v->deadline_ms = r->policy.deadline_ms;
-	buf_init(&v->trace, LIMIT_TRACE);
-	snprintf(v->name, sizeof(v->name), LABEL "%.*s", STR_ARG(r->identifier->value));
-	memcpy(v->key_authorization, r->key_authorization.p, r->key_authorization.len);
-	v->key_authorization_len = r->key_authorization.len;
-	sha256(str_bytes(r->key_authorization), digest);
-	b64url_encode(bytes_of(digest, sizeof(digest)), v->expected);
-	rc = loop_timer_new(env->loop, on_timer, v, &v->timer);
-	if (rc == RC_OK)
-		rc = ask(v, r->policy.resolver);
+	*v = (struct validation){ .done = done, .arg = arg, .rule = rule };
+	rc = start(env, r, name, v);
 	if (rc != RC_OK) {
-		validation_free(v);
+		free(v);
 		return rc;
 	}
 	*out = v;
@@ -216,8 +73,56 @@ static enum rc dns01_start(struct validator_env *env, const struct validation_re
 
 static void dns01_cancel(struct validation *v)
 {
-	if (v)
-		validation_free(v);
+	if (!v)
+		return;
+	dns_txt_cancel(v->txt);
+	free(v);
+}
+
+static bool is_provable(const struct identifier *id)
+{
+	return id->type == IDENTIFIER_DNS && id->value.len > 0 && id->value.len <= LIMIT_NAME;
+}
+
+static enum rc dns01_start(struct validator_env *env, const struct validation_request *r,
+			   validation_done_fn done, void *arg, struct validation **out)
+{
+	char name[NAME_MAX_LEN];
+
+	if (!is_provable(r->identifier))
+		return RC_INVALID;
+	snprintf(name, sizeof(name), PLACE "%.*s", STR_ARG(r->identifier->value));
+	return validation_new(env, r, "RFC 8555 §8.4", name, done, arg, out);
+}
+
+/* RFC 4648 §6, in lower case; ten octets need no padding. */
+static void account_label(struct str account_url, char out[LABEL_LEN + 1])
+{
+	static const char ALPHABET[] = "abcdefghijklmnopqrstuvwxyz234567";
+	uint8_t digest[32];
+	uint32_t bits = 0;
+	unsigned count = 0;
+	size_t len = 0;
+
+	sha256(str_bytes(account_url), digest);
+	for (size_t i = 0; i < LABEL_OCTETS; i++) {
+		bits = bits << 8 | digest[i];
+		for (count += 8; count >= 5; count -= 5)
+			out[len++] = ALPHABET[bits >> (count - 5) & 31];
+	}
+	out[len] = '\0';
+}
+
+static enum rc dns_account01_start(struct validator_env *env, const struct validation_request *r,
+				   validation_done_fn done, void *arg, struct validation **out)
+{
+	char name[NAME_MAX_LEN], label[LABEL_LEN + 1];
+
+	if (!is_provable(r->identifier) || r->account_url.len == 0)
+		return RC_INVALID;
+	account_label(r->account_url, label);
+	snprintf(name, sizeof(name), "_%s." PLACE "%.*s", label, STR_ARG(r->identifier->value));
+	return validation_new(env, r, "draft-ietf-acme-dns-account-label §3", name, done, arg, out);
 }
 
 const struct validator_ops VALIDATOR_DNS01 = {
@@ -226,5 +131,14 @@ const struct validator_ops VALIDATOR_DNS01 = {
 	.wildcard = true,
 	.ip = false, /* RFC 8738 §7 */
 	.start = dns01_start,
+	.cancel = dns01_cancel,
+};
+
+const struct validator_ops VALIDATOR_DNS_ACCOUNT01 = {
+	.type = "dns-account-01",
+	.challenge = CHALLENGE_DNS_ACCOUNT_01,
+	.wildcard = true,
+	.ip = false,
+	.start = dns_account01_start,
 	.cancel = dns01_cancel,
 };

@@ -16,6 +16,7 @@ struct validator_policy {
 	struct resolver *resolver;
 	bool dns_authoritative;   /* DNS challenges ask all authoritative servers of the name */
 	bool dnssec_required;     /* an answer that is not signed is refused */
+	uint16_t dns_port;        /* of authoritative servers; 0: 53 */
 	uint16_t http01_port;     /* 80, or as configured */
 	uint16_t https_port;      /* 443: where redirects may go beside http01_port */
 	uint16_t tls_alpn01_port; /* 443 */
@@ -69,6 +70,7 @@ const struct validator_ops *validator_by_challenge(int64_t challenge);
 /* All, NULL-terminated. */
 const struct validator_ops *const *validators(void);
 
-extern const struct validator_ops VALIDATOR_HTTP01, VALIDATOR_DNS01, VALIDATOR_TLSALPN01;
+extern const struct validator_ops VALIDATOR_HTTP01, VALIDATOR_DNS01, VALIDATOR_TLSALPN01,
+	VALIDATOR_DNS_ACCOUNT01, VALIDATOR_DNS_PERSIST01;
 
 #endif

@@ -2,11 +2,13 @@
  * an authorization that is being validated is held for a moment, so that clients poll less. */
 #include "acme/objects.h"
 #include "api/acme/acme.h"
+#include "base/limits.h"
 #include "core/subdomain.h"
 
 #define VALIDATION_WAIT_MS 1000
 
-static const int64_t challenge_bits[] = { CHALLENGE_HTTP_01, CHALLENGE_DNS_01, CHALLENGE_TLS_ALPN_01 };
+static const int64_t challenge_bits[] = { CHALLENGE_HTTP_01, CHALLENGE_DNS_01, CHALLENGE_TLS_ALPN_01,
+					  CHALLENGE_DNS_ACCOUNT_01, CHALLENGE_DNS_PERSIST_01 };
 
 static const char *challenge_status(const struct authz_record *z, int64_t bit, int64_t now)
 {
@@ -20,6 +22,34 @@ static const char *challenge_status(const struct authz_record *z, int64_t bit, i
 	default:
 		return z->validated_at ? "valid" : "invalid";
 	}
+}
+
+/* draft-ietf-acme-dns-persist §3.1: lower case, no final dot, at most ten. The account's URL is the one
+ * that the record is compared with, by whatever name of this server the client came. */
+static enum rc add_persistent(struct request *req, struct acme_challenge *out)
+{
+	const struct directory *d = req->directory;
+	size_t count = d->caa_identity_count < LIMIT_ISSUER_NAMES ? d->caa_identity_count : LIMIT_ISSUER_NAMES;
+	struct str *issuers = arena_array(req->arena, count, sizeof(*issuers));
+
+	if (!issuers)
+		return RC_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		char *name = arena_cstr(req->arena, d->caa_identities[i]);
+		size_t len = d->caa_identities[i].len;
+
+		if (!name)
+			return RC_NOMEM;
+		for (size_t k = 0; k < len; k++)
+			if (name[k] >= 'A' && name[k] <= 'Z')
+				name[k] += 'a' - 'A';
+		issuers[i] = (struct str){ name, len > 0 && name[len - 1] == '.' ? len - 1 : len };
+	}
+	out->token = (struct str){ 0 };
+	out->account_uri = account_url(req->arena, req->config, d, req->account->id);
+	out->issuers = issuers;
+	out->issuer_count = count;
+	return out->account_uri.p ? RC_OK : RC_NOMEM;
 }
 
 static enum rc challenge_doc(struct request *req, const struct authz_record *z, int64_t bit,
@@ -39,7 +69,7 @@ static enum rc challenge_doc(struct request *req, const struct authz_record *z, 
 	};
 	if (z->attempted == bit)
 		out->error = z->error;
-	return RC_OK;
+	return bit == CHALLENGE_DNS_PERSIST_01 ? add_persistent(req, out) : RC_OK;
 }
 
 static enum rc reply_authz(struct request *req, const struct authz_record *z, int status)

@@ -109,6 +109,27 @@ static void test_rfc8555_7_1_4__authorization_text(void **state)
 	assert_non_null(strstr(json.p, "\"subdomainAuthAllowed\":true,\"challenges\""));
 }
 
+/* draft-ietf-acme-dns-persist §3.1: no token; the account and the names that the record may have. */
+static void test_acme_challenge_encode__dns_persist_01(void **state)
+{
+	static const struct str ISSUERS[] = { { "ca.test", 7 }, { "ca.example", 10 } };
+	AUTO(arena) struct arena a;
+	const struct acme_challenge challenge = { .type = STR("dns-persist-01"), .url = STR("https://c/ch/1"),
+						  .status = STR("pending"), .account_uri = STR("https://c/acct/1"),
+						  .issuers = ISSUERS, .issuer_count = 2 };
+	struct acme_challenge back;
+	struct str json;
+
+	(void)state;
+	arena_init(&a, 1 << 18);
+	assert_int_equal(acme_challenge_encode(&a, &challenge, &json), RC_OK);
+	assert_string_equal(json.p, "{\"type\":\"dns-persist-01\",\"url\":\"https://c/ch/1\",\"status\":\"pending\","
+				    "\"accounturi\":\"https://c/acct/1\",\"issuer-domain-names\":[\"ca.test\","
+				    "\"ca.example\"]}");
+	assert_int_equal(acme_challenge_from_json(&a, json, &back, NULL), RC_OK);
+	assert_null(back.token.p);
+}
+
 static void test_rfc8555_7_1_2__account_text(void **state)
 {
 	AUTO(arena) struct arena a;
@@ -529,6 +550,7 @@ int main(void)
 		cmocka_unit_test(test_rfc8555_7_1_1__directory_text),
 		cmocka_unit_test(test_rfc8555_7_1_3__order_text),
 		cmocka_unit_test(test_rfc8555_7_1_4__authorization_text),
+		cmocka_unit_test(test_acme_challenge_encode__dns_persist_01),
 		cmocka_unit_test(test_rfc8555_7_1_2__account_text),
 		cmocka_unit_test(test_directory__round_trip),
 		cmocka_unit_test(test_account__round_trip),

@@ -131,7 +131,9 @@ static void test_validators__table(void **state)
 	assert_ptr_equal(all[0], &VALIDATOR_HTTP01);
 	assert_ptr_equal(all[1], &VALIDATOR_DNS01);
 	assert_ptr_equal(all[2], &VALIDATOR_TLSALPN01);
-	assert_null(all[3]);
+	assert_ptr_equal(all[3], &VALIDATOR_DNS_ACCOUNT01);
+	assert_ptr_equal(all[4], &VALIDATOR_DNS_PERSIST01);
+	assert_null(all[5]);
 	assert_ptr_equal(validator_by_type(STR("http-01")), &VALIDATOR_HTTP01);
 	assert_null(validator_by_type(STR("http-02")));
 	assert_null(validator_by_type((struct str){ 0 }));
