@@ -220,10 +220,26 @@ static enum rc lines_of(struct arena *a, const struct str *v, size_t count, stru
 	return count && !out->p ? RC_NOMEM : RC_OK;
 }
 
+static bool has_control(struct str text)
+{
+	uint32_t code;
+
+	for (size_t i = 0; i < text.len;) {
+		size_t len = str_utf8_at(text, i, &code);
+
+		if (len == 0 || utf8_is_control(code))
+			return true;
+		i += len;
+	}
+	return false;
+}
+
 static enum rc check_new(struct context *c, const struct eab_new *n, struct fault *f)
 {
 	struct zone_pattern p;
 
+	if (has_control(n->name))
+		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED, "\"name\" has control characters; leave them out");
 	if (n->name.len > NAME_MAX_LEN)
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED, "\"name\" has more than %d octets", NAME_MAX_LEN);
 	if (n->zone_count > ZONES_MAX || n->profile_count > ZONES_MAX)

@@ -158,6 +158,15 @@ static enum rc read_attributes(const struct x509_ctx *c, struct bytes attributes
 	return RC_OK;
 }
 
+/* RFC 8555 §6.7: a key that will not do makes the CSR bad ("e.g., due to a short key"); badPublicKey
+ * speaks of the key that signed the request. */
+static enum rc as_bad_csr(enum rc rc, struct fault *f)
+{
+	if (rc == RC_INVALID && f && f->problem == PROBLEM_BAD_PUBLIC_KEY)
+		f->problem = PROBLEM_BAD_CSR;
+	return rc;
+}
+
 static enum rc check_signature(const struct x509_ctx *c, const struct request *r,
 			       const struct pubkey *key)
 {
@@ -189,11 +198,11 @@ enum rc csr_parse(struct arena *a, struct bytes der, struct csr *out, struct fau
 	if (rc == RC_OK)
 		rc = read_attributes(&c, r.attributes, &csr);
 	if (rc == RC_OK)
-		rc = pubkey_from_spki(r.spki, &csr.key, f);
+		rc = as_bad_csr(pubkey_from_spki(r.spki, &csr.key, f), f);
 	if (rc == RC_OK)
 		rc = check_signature(&c, &r, csr.key);
 	if (rc == RC_OK)
-		rc = pubkey_check_strength(csr.key, f);
+		rc = as_bad_csr(pubkey_check_strength(csr.key, f), f);
 	if (rc != RC_OK)
 		return rc;
 	*out = csr;

@@ -171,6 +171,11 @@ bool http1_parser_in_body(const struct http1_parser *p)
 	return p->state > HEADERS;
 }
 
+bool http1_parser_is_head(const struct http1_parser *p)
+{
+	return p->method == HTTP_HEAD;
+}
+
 static bool fail(struct http1_parser *p, int status, const char *why)
 {
 	p->state = FAILED;

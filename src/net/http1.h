@@ -57,5 +57,7 @@ void http1_parser_next(struct http1_parser *p);
 bool http1_parser_in_request(const struct http1_parser *p);
 /* Is the header complete? (for its own deadline) */
 bool http1_parser_in_body(const struct http1_parser *p);
+/* The request line was read, and said HEAD. */
+bool http1_parser_is_head(const struct http1_parser *p);
 
 #endif

@@ -394,10 +394,12 @@ static void conn_send(struct http_conn *c, bool close)
 
 static void conn_refuse(struct http_conn *c, int status, const char *why)
 {
+	bool head_only = c->x && http1_parser_is_head(c->x->parser); /* RFC 9110 §9.3.2 */
+
 	if (c->x)
 		exchange_release(c->x);
 	c->x = NULL;
-	if (reply_put_refusal(c->server, status, why))
+	if (reply_put_refusal(c->server, status, why, head_only))
 		conn_send(c, true);
 	else
 		conn_close(c);

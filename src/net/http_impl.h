@@ -146,6 +146,6 @@ void server_on_gone(struct http_server *s);
 /* Puts the reply's octets into s->reply. False: it does not fit. head_only: for HEAD. */
 bool reply_put(struct http_server *s, const struct http_reply *reply, bool head_only, bool close);
 /* The same for what is refused before any handler sees it. */
-bool reply_put_refusal(struct http_server *s, int status, const char *why);
+bool reply_put_refusal(struct http_server *s, int status, const char *why, bool head_only);
 
 #endif

@@ -149,11 +149,11 @@ static bool put_problem(struct http_server *s, int status, const char *type, con
 	return len > 0 && (size_t)len < sizeof(body) && put(s, &reply, head_only, close);
 }
 
-bool reply_put_refusal(struct http_server *s, int status, const char *why)
+bool reply_put_refusal(struct http_server *s, int status, const char *why, bool head_only)
 {
 	return put_problem(s, status, status >= 500 && status != 501 && status != 505
 					      ? "serverInternal" : "malformed",
-			   why, false, true);
+			   why, head_only, true);
 }
 
 bool reply_put(struct http_server *s, const struct http_reply *reply, bool head_only, bool close)

@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/limits.h"
 #include "core/ari.h"
+#include "crypto/digest.h"
 
 #define WITHIN_S 86400
 #define WITHIN_MAX_S (90 * 86400)
@@ -45,6 +46,10 @@ static enum rc read_body(struct request *req, struct ari_early *out, struct faul
 		rc = member_str(&m, "after", MEMBER_OPTIONAL, &after);
 	if (rc == RC_OK && key_hash.p)
 		rc = read_hex(req, key_hash, "key_hash", &e.key_hash, f);
+	if (rc == RC_OK && key_hash.p && e.key_hash.len != SHA256_LEN)
+		rc = fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
+			       "\"key_hash\" must be the SHA-256 of a SubjectPublicKeyInfo, %d hexadecimal digits",
+			       2 * SHA256_LEN);
 	if (rc == RC_OK && after.p)
 		rc = read_hex(req, after, "after", &e.after, f);
 	if (rc != RC_OK)

@@ -351,6 +351,29 @@ static void test_http_server__refusals_are_problem_documents_that_arrive(void **
 	}
 }
 
+static void test_rfc9110_9_3_2__a_refused_head_has_no_content(void **state)
+{
+	static const char *const requests[] = {
+		"HEAD / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: c.example\r\n\r\n",
+		"HEAD / HTTP/1.0\r\n" HOST "\r\n", "HEAD // HTTP/1.1\r\n" HOST "\r\n",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(requests); i++) {
+		struct kit_client c;
+		struct kit_server k;
+		struct app app;
+		char reply[4096];
+
+		start_mode(&k, &app, state);
+		kit_client_open(&c, &k.addr, ctx_of(state));
+		kit_send_text(&c, requests[i]);
+		assert_true(kit_recv_all(&c, reply, sizeof(reply)) > 0);
+		assert_ptr_equal(strstr(reply, "\r\n\r\n") + 4, reply + strlen(reply));
+		kit_client_close(&c);
+		stop(&k, &app);
+	}
+}
+
 static void test_http_server__our_hosts_in_any_case(void **state)
 {
 	struct kit_client c;
@@ -1073,6 +1096,7 @@ int main(void)
 		BOTH(test_http_server__head_and_204_have_no_body),
 		BOTH(test_http_server__close_is_said_and_done),
 		BOTH(test_http_server__refusals_are_problem_documents_that_arrive),
+		BOTH(test_rfc9110_9_3_2__a_refused_head_has_no_content),
 		BOTH(test_http_server__our_hosts_in_any_case),
 		BOTH(test_http_server__a_header_that_would_split_the_reply_is_never_sent),
 		BOTH(test_rfc9110_10_1_1__100_continue),
