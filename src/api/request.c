@@ -27,6 +27,7 @@ struct request_thread {
 	struct request_thread_options o;
 	struct loop *loop;
 	struct http_server *http;
+	struct config *config; /* of the start: the server borrows its hosts and proxies, which change by restart only */
 	struct store_read *read;
 	struct request *idle; /* kept for reuse, with their first arena block */
 	unsigned idle_count;
@@ -427,6 +428,15 @@ static void on_request(void *arg, struct http_exchange *x, const struct http_req
 	send_reply(req);
 }
 
+static void on_proxy_refused(void *arg, const struct addr *proxy, const char *why)
+{
+	char text[ADDR_TEXT_MAX];
+
+	(void)arg;
+	addr_text(proxy, text);
+	LOG_WARN("proxy_refused", F_TEXT("peer", text), F_TEXT("cause", why));
+}
+
 enum rc request_thread_new(const struct request_thread_options *o, struct loop *loop,
 			   struct request_thread **out)
 {
@@ -444,18 +454,22 @@ enum rc request_thread_new(const struct request_thread_options *o, struct loop *
 	};
 	enum rc rc;
 
-	/* Host values live as long as the first settings snapshot, which the service keeps: they
-	 * change by restart only. */
+	if (o->proxied) {
+		ho.proxies = (struct proxies){ config->proxies, config->proxy_count,
+					       config->raw.proxies.protocol == PROXY_PROTOCOL };
+		ho.on_proxy_refused = on_proxy_refused;
+	}
+
 	if (!t) {
 		config_unref(config);
 		return RC_NOMEM;
 	}
 	t->o = *o;
 	t->loop = loop;
+	t->config = config;
 	rc = store_read_open(o->service->store, &t->read);
 	if (rc == RC_OK)
 		rc = http_server_new(&ho, &t->http);
-	config_unref(config);
 	if (rc != RC_OK) {
 		request_thread_free(t);
 		return rc;
@@ -483,5 +497,6 @@ void request_thread_free(struct request_thread *t)
 		free(req);
 	}
 	store_read_close(t->read);
+	config_unref(t->config);
 	free(t);
 }

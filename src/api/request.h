@@ -89,6 +89,7 @@ struct request_thread_options {
 	/* Finds the handler by method and path, or sets the fault. */
 	enum rc (*route)(struct request *req, struct fault *f);
 	bool admin;    /* a Unix socket: larger bodies */
+	bool proxied;  /* the settings' proxies may speak for clients here */
 	bool any_host; /* what is served depends on no Host: the admin API, the roots over plain HTTP */
 	unsigned max_connections;
 };

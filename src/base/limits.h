@@ -8,6 +8,7 @@
 #define LIMIT_HTTP_BODY (64 * 1024)       /* decoded body of any request */
 #define LIMIT_HTTP_ADMIN_BODY (1024 * 1024)
 #define LIMIT_HTTP_CHUNKS 1024
+#define LIMIT_PROXY_HEADER 2048           /* of the PROXY protocol, with what is added to the addresses */
 #define LIMIT_CONNECTIONS 4096            /* per server; the listener pauses beyond it */
 
 #define LIMIT_JSON_BYTES (64 * 1024)      /* JWS, payload */

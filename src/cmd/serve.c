@@ -162,7 +162,7 @@ static void worker_main(void *arg)
 static enum rc start_worker(struct server *s, struct worker *w, struct fault *f)
 {
 	struct request_thread_options o = { .service = &s->service, .route = acme_route,
-					    .max_connections = LIMIT_CONNECTIONS };
+					    .proxied = true, .max_connections = LIMIT_CONNECTIONS };
 	enum rc rc;
 
 	w->server = s;
@@ -511,7 +511,7 @@ static enum rc listen_here(struct server *s, struct fault *f)
 	struct request_thread_options admin = { .service = &s->service, .route = admin_route, .admin = true, .any_host = true,
 						.max_connections = 64 };
 	struct request_thread_options plain = { .service = &s->service, .route = pages_route, .any_host = true,
-						.max_connections = 256 };
+						.proxied = true, .max_connections = 256 };
 	enum rc rc = request_thread_new(&admin, s->loop, &s->admin);
 
 	for (size_t i = 0; rc == RC_OK && i < c->raw.listen.admin.count; i++) {

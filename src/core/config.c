@@ -355,7 +355,8 @@ enum rc config_from_text(struct arena *a, struct str yaml, const char *file, str
 	rc = copy.p && c->file.p ? settings_read(&c->arena, copy, file, CONFIG_ROWS, &c->raw, errors) : RC_NOMEM;
 	if (rc == RC_OK && build_urls(&b) &&
 	    !(build_authorities(&b) && build_profiles(&b) && build_directories(&b) && build_eab_keys(&b) &&
-	      config_build_zones(&b) && config_build_block(&b)) &&
+	      config_build_zones(&b) && config_build_block(&b) &&
+	      config_build_prefixes(&b, &c->raw.proxies.peers, "proxies.peers", &c->proxies, &c->proxy_count)) &&
 	    errors->count == 0)
 		rc = RC_NOMEM;
 	if (rc == RC_OK)

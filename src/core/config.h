@@ -218,6 +218,8 @@ struct config {
 	size_t block_name_count;
 	struct str *block_tlds; /* last labels, canonical */
 	size_t block_tld_count;
+	const struct prefix *proxies; /* who may speak for clients */
+	size_t proxy_count;
 	struct eab_key *eab_keys;
 	size_t eab_key_count;
 	struct limit limits[LIMIT_RULES];

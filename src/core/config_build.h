@@ -22,5 +22,7 @@ unsigned config_line_of(const struct setting_strs *list, size_t i);
 /* False: no memory. What is wrong is added to the errors. */
 bool config_build_zones(struct builder *b) MUST_USE;
 bool config_build_block(struct builder *b) MUST_USE;
+bool config_build_prefixes(struct builder *b, const struct setting_strs *list, const char *what,
+			   const struct prefix **out, size_t *out_count) MUST_USE;
 
 #endif

@@ -3,7 +3,7 @@
 #include "core/authz.h"
 #include "core/config_build.h"
 
-static bool build_prefixes(struct builder *b, const struct setting_strs *list, const char *what,
+bool config_build_prefixes(struct builder *b, const struct setting_strs *list, const char *what,
 			   const struct prefix **out, size_t *out_count)
 {
 	struct prefix *v = arena_array(b->a, list->count + 1, sizeof(*v));
@@ -117,8 +117,8 @@ static bool build_zone(struct builder *b, const struct config_zone *raw, size_t 
 	z->pattern_text = join(b->a, &raw->names);
 	if (!build_patterns(b, &raw->names, "names", &z->patterns, &z->pattern_count) ||
 	    !build_patterns(b, &raw->except, "except", &z->excepts, &z->except_count) ||
-	    !build_prefixes(b, &raw->targets, "targets", &z->targets.allow, &z->targets.allow_count) ||
-	    !build_prefixes(b, &raw->deny_targets, "deny_targets", &z->targets.deny, &z->targets.deny_count))
+	    !config_build_prefixes(b, &raw->targets, "targets", &z->targets.allow, &z->targets.allow_count) ||
+	    !config_build_prefixes(b, &raw->deny_targets, "deny_targets", &z->targets.deny, &z->targets.deny_count))
 		return false;
 	for (size_t i = 0; i < raw->challenges.count; i++) {
 		int64_t bit = challenge_type_bit(raw->challenges.v[i]);

@@ -159,6 +159,12 @@ void addr_ip16(const struct addr *a, uint8_t out[16])
 	}
 }
 
+void addr_unmap(struct addr *a)
+{
+	if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		*a = addr_from_ip(a->in6.sin6_addr.s6_addr + 12, 4, ntohs(a->in6.sin6_port));
+}
+
 bool addr_eq(const struct addr *a, const struct addr *b)
 {
 	uint8_t ip_a[16], ip_b[16];

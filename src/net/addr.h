@@ -29,6 +29,8 @@ struct addr addr_from_ip(const uint8_t *ip, size_t ip_len, uint16_t port);
 uint16_t addr_port(const struct addr *a);
 /* 16 octets, IPv4 as v4-mapped. */
 void addr_ip16(const struct addr *a, uint8_t out[16]);
+/* 10.0.0.1 that came over an IPv6 socket is 10.0.0.1 (RFC 4291 §2.5.5.2), for logs and limits. */
+void addr_unmap(struct addr *a);
 bool addr_eq(const struct addr *a, const struct addr *b); /* address and port */
 /* One textual address, without brackets, port or zone. */
 bool addr_ip_parse(struct str text, uint16_t port, struct addr *out) MUST_USE;

@@ -1,6 +1,6 @@
 /* http_conn.c - one connection, from accept() to close().
  *
- *   HANDSHAKE --> OPEN --request--> WAITING --http_reply()--> [SENDING] --> OPEN or LINGER
+ *   [PROXY] --> HANDSHAKE --> OPEN --request--> WAITING --http_reply()--> [SENDING] --> OPEN or LINGER
  *
  * In OPEN the connection reads; in WAITING and SENDING it does not, so that a peer holds at most one
  * request, one reply and one buffer of pipelined octets here. Whoever enters from the loop, or from
@@ -181,6 +181,27 @@ static void conn_wait_for(struct http_conn *c, enum io_result r)
 
 /* --- life --- */
 
+/* The peer is known: TLS, or requests at once. */
+static void conn_begin(struct http_conn *c)
+{
+	if (!c->tls_server) {
+		c->state = CONN_OPEN;
+		conn_set_deadline(c, server_tick(), c->server->draining ? DRAIN_IDLE_S : IDLE_S);
+		conn_wait(c, true, false);
+		return;
+	}
+	if (c->peer.len)
+		addr_text(&c->peer, c->peer_text);
+	c->tls = tls_conn_new(c->tls_server, c->fd, c->peer_text);
+	if (!c->tls) {
+		conn_close(c);
+		return;
+	}
+	c->state = CONN_HANDSHAKE;
+	conn_set_deadline(c, server_tick(), HANDSHAKE_S);
+	conn_wait(c, true, false);
+}
+
 void conn_new(struct listener *l, int fd, const struct addr *peer)
 {
 	struct http_server *s = l->server;
@@ -214,23 +235,20 @@ void conn_new(struct listener *l, int fd, const struct addr *peer)
 		c->gid = cred.gid;
 		c->pid = cred.pid;
 	}
+	c->tls_server = l->tls;
 	c->read_event = event_new(loop_event_base(s->options.loop), fd, EV_READ | EV_PERSIST,
 				  on_event, c);
-	if (l->tls) {
-		if (peer)
-			addr_text(peer, c->peer_text);
-		c->tls = tls_conn_new(l->tls, fd, c->peer_text);
-	}
-	if (!c->read_event || (l->tls && !c->tls)) {
+	if (!c->read_event) {
 		conn_close(c);
 		return;
 	}
-	c->state = c->tls ? CONN_HANDSHAKE : CONN_OPEN;
-	if (c->tls)
+	if (peer && s->options.proxies.header && proxies_trust(&s->options.proxies, peer)) {
+		c->state = CONN_PROXY;
 		conn_set_deadline(c, server_tick(), HANDSHAKE_S);
-	else
-		conn_set_deadline(c, server_tick(), s->draining ? DRAIN_IDLE_S : IDLE_S);
-	conn_wait(c, true, false);
+		conn_wait(c, true, false);
+		return;
+	}
+	conn_begin(c);
 }
 
 void conn_close(struct http_conn *c)
@@ -249,6 +267,7 @@ void conn_close(struct http_conn *c)
 	if (c->write_event)
 		event_free(c->write_event);
 	tls_conn_free(c->tls);
+	proxy_reader_done(&c->proxy);
 	close(c->fd);
 	if (c->x && c->state == CONN_WAITING)
 		c->x->conn = NULL; /* the handler's until http_reply() */
@@ -458,10 +477,22 @@ static bool is_our_host(const struct http_conn *c, struct str host)
 	return false;
 }
 
+/* By headers of its requests. */
+static bool speaks_for_others(const struct http_conn *c)
+{
+	const struct proxies *p = &c->server->options.proxies;
+
+	return p->peer_count > 0 && !p->header && !c->is_unix && proxies_trust(p, &c->peer);
+}
+
 static void conn_dispatch(struct http_conn *c)
 {
 	struct http_exchange *x = c->x;
 
+	if (speaks_for_others(c) && !proxy_forwarded_for(&c->server->options.proxies, &x->request, &x->peer)) {
+		conn_refuse(c, 400, "policy: the proxy's X-Forwarded-For must be a list of addresses");
+		return;
+	}
 	if (!is_our_host(c, x->request.host)) {
 		conn_refuse(c, 421, "RFC 9110 §7.4: the Host is none of this server's names");
 		return;
@@ -571,6 +602,24 @@ static void conn_input(struct http_conn *c)
 		conn_resume(c);
 }
 
+static void conn_proxy(struct http_conn *c)
+{
+	const struct http_server_options *o = &c->server->options;
+	struct proxy_header header;
+	const char *why = NULL;
+	enum io_result r = proxy_header_read(&c->proxy, c->fd, &header, &why);
+
+	if (r == IO_OK) {
+		if (header.has_client)
+			c->peer = header.client;
+		conn_begin(c);
+		return;
+	}
+	if (r == IO_BROKEN && o->on_proxy_refused)
+		o->on_proxy_refused(o->arg, &c->peer, why);
+	conn_wait_for(c, r);
+}
+
 static void conn_handshake(struct http_conn *c)
 {
 	enum io_result r = tls_conn_handshake(c->tls);
@@ -595,6 +644,9 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	conn_enter(c);
 	switch (c->state) {
+	case CONN_PROXY:
+		conn_proxy(c);
+		break;
 	case CONN_HANDSHAKE:
 		conn_handshake(c);
 		break;

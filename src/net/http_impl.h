@@ -39,6 +39,7 @@ struct http_exchange {
 };
 
 enum conn_state {
+	CONN_PROXY,   /* the peer is a proxy that must say first whom it speaks for */
 	CONN_HANDSHAKE,
 	CONN_OPEN,    /* idle or reading a request */
 	CONN_WAITING, /* the handler has the exchange; nothing is read */
@@ -60,7 +61,9 @@ struct http_conn {
 	bool dead;             /* closed; freed when neither entered nor posted */
 	unsigned entered;      /* calls on the stack that still use it */
 	int fd;
+	struct tls_server *tls_server; /* NULL: plain */
 	struct tls_conn *tls;
+	struct proxy_reader proxy;
 	struct event *read_event, *write_event; /* write_event: made when first needed */
 	struct http_exchange *x;  /* being read, or with the handler; NULL when idle */
 	int64_t request_tick;     /* when the first octets of an incomplete request came */

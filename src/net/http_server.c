@@ -103,13 +103,6 @@ static void on_accept_timer(void *arg)
 	accept_resume(arg);
 }
 
-/* 10.0.0.1 that came over an IPv6 socket is 10.0.0.1 (RFC 4291 §2.5.5.2), for logs and limits. */
-static void unmap(struct addr *a)
-{
-	if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
-		*a = addr_from_ip(a->in6.sin6_addr.s6_addr + 12, 4, ntohs(a->in6.sin6_port));
-}
-
 /* False: nothing more to accept for now. */
 static bool accept_one(struct listener *l)
 {
@@ -133,7 +126,7 @@ static bool accept_one(struct listener *l)
 		loop_timer_set(s->tick_timer, 1000);
 	}
 	if (!l->is_unix)
-		unmap(&peer);
+		addr_unmap(&peer);
 	conn_new(l, fd, l->is_unix ? NULL : &peer);
 	return true;
 }

@@ -1,7 +1,7 @@
 /* http_server.h - HTTPS, HTTP and HTTP over a Unix socket for the server: connections, deadlines,
  * strict parsing, replies that may come later. One server object per request thread, each with its
  * own loop and its own listening sockets (SO_REUSEPORT).
- * Deadlines: TLS handshake 10 s, one request's header 10 s, whole request 30 s (then 408), idle 75 s,
+ * Deadlines: TLS handshake and a PROXY header before it 10 s, one request's header 10 s, whole request 30 s (then 408), idle 75 s,
  * 30 s for a peer to take some more of a reply; each may be up to 1 s late. Sockets have TCP_NODELAY;
  * header and body leave in one write; SIGPIPE is ignored by the program.
  * Requests of one connection are handled one after the other: what a peer sends while its request
@@ -14,6 +14,7 @@
 #include "net/addr.h"
 #include "net/http1.h"
 #include "net/loop.h"
+#include "net/proxy_header.h"
 #include "net/tls.h"
 
 struct http_server;
@@ -33,6 +34,10 @@ struct http_server_options {
 	const struct str *hosts;
 	size_t host_count;
 	bool reuse_port;
+	/* Peers that speak for others, on all TCP listeners; http_exchange_peer() is then whom they speak for.
+	 * A header that is malformed ends the connection: on_proxy_refused (may be NULL) hears why. */
+	struct proxies proxies;
+	void (*on_proxy_refused)(void *arg, const struct addr *proxy, const char *why);
 };
 
 enum rc http_server_new(const struct http_server_options *o, struct http_server **out) MUST_USE;
@@ -68,7 +73,7 @@ struct http_reply {
 /* Exactly once for each exchange; the exchange is gone afterwards (also when the peer had left). */
 void http_reply(struct http_exchange *x, const struct http_reply *reply);
 
-/* len is 0 for a Unix socket. An IPv4 peer of an IPv6 socket is shown as IPv4. */
+/* The client: the connection's peer, or whom a trusted proxy speaks for. len is 0 for a Unix socket. An IPv4 peer of an IPv6 socket is shown as IPv4. */
 const struct addr *http_exchange_peer(const struct http_exchange *x);
 /* For a Unix socket the peer's uid, gid and pid when it connected (SO_PEERCRED). False: not a Unix
  * socket. */
