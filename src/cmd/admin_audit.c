@@ -5,21 +5,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "cmd/admin_client.h"
 #include "cmd/table_print.h"
 #include "core/audit.h"
 
 #define TAIL_LINES 20
+#define TAIL_ARENA (16 * 1024 * 1024)
 
 /* --- list, tail --- */
 
+static const char *const headings[] = { "ROW", "TIME", "WHO", "DID", "TO", "DETAIL" };
+
+/* A row of the list has the time as text, one of the chain as the number that is hashed. */
 static void audit_row(struct admin *x, const struct node *n, void *arg)
 {
 	struct table *t = arg;
+	struct str at = node_str(n, "at");
+	char text[21];
 
+	if (!at.p) {
+		clock_rfc3339(node_int(n, "at_s"), text);
+		at = str_of(text);
+	}
 	table_cell(t, str_of(arena_printf(&x->arena, "%lld", (long long)node_int(n, "number"))));
-	table_cell(t, time_short(&x->arena, node_str(n, "at")));
+	table_cell(t, time_short(&x->arena, at));
 	table_cell(t, node_str(n, "actor"));
 	table_cell(t, node_str(n, "action"));
 	table_cell(t, node_str(n, "subject"));
@@ -28,7 +40,6 @@ static void audit_row(struct admin *x, const struct node *n, void *arg)
 
 static int audit_list(int argc, char **argv)
 {
-	static const char *const headings[] = { "ROW", "TIME", "WHO", "DID", "TO", "DETAIL" };
 	struct admin x;
 	int64_t most = ADMIN_LIST_MOST;
 	const struct option options[] = {
@@ -86,10 +97,30 @@ static int each_row(struct admin *x, int64_t after, void (*row)(struct admin *x,
 	}
 }
 
+/* The last rows; pages come and go in x's arena, the table keeps what it shows in its own. */
+static int print_tail(struct admin *x, int64_t lines)
+{
+	AUTO(arena) struct arena shown;
+	struct table t;
+	int64_t newest;
+	int code;
+
+	arena_init(&shown, TAIL_ARENA);
+	table_init(&t, &shown, headings, COUNT_OF(headings));
+	code = admin_get(x, "/v1/audit?limit=1");
+	if (code != EXIT_OK)
+		return code;
+	newest = node_int(node_at(node_get(x->answer, "audit"), 0), "number");
+	code = each_row(x, newest > lines ? newest - lines : 0, x->json ? print_line : audit_row, &t);
+	if (code == EXIT_OK && !x->json && !table_print(&t, stdout))
+		code = admin_no_memory(x);
+	return code;
+}
+
 static int audit_tail(int argc, char **argv)
 {
 	struct admin x;
-	int64_t lines = TAIL_LINES, newest;
+	int64_t lines = TAIL_LINES;
 	const struct option options[] = {
 		{ "lines", OPTION_INT, &lines, "N", "so many (20)" },
 		ADMIN_OPTIONS(&x), { 0 },
@@ -98,15 +129,11 @@ static int audit_tail(int argc, char **argv)
 
 	admin_init(&x, "assay audit tail");
 	if (options_parse(argc, argv, options, "assay audit tail [options]",
-			  "Prints the end of the audit trail, the oldest first, one JSON object a line.\n\n"
+			  "Prints the end of the audit trail, the oldest first; with --json one object a line, as\n"
+			  "`assay audit export` has them.\n\n"
 			  "  assay audit tail --lines 50",
-			  NULL, 0, NULL, &code)) {
-		code = admin_get(&x, "/v1/audit?limit=1");
-		if (code == EXIT_OK) {
-			newest = node_int(node_at(node_get(x.answer, "audit"), 0), "number");
-			code = each_row(&x, newest > lines ? newest - lines : 0, print_line, NULL);
-		}
-	}
+			  NULL, 0, NULL, &code))
+		code = print_tail(&x, lines);
 	admin_done(&x);
 	return code;
 }

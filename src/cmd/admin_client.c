@@ -74,11 +74,16 @@ static int find_socket(struct admin *x)
 static void print_problem(const struct admin *x)
 {
 	const struct node *subs = node_get(x->answer, "subproblems");
+	struct str noun, rest;
 	char text[2048];
 
 	if (str_printable(node_str(x->answer, "detail"), text, sizeof(text)) == 0)
 		(void)snprintf(text, sizeof(text), "the server answered with status %d", x->status);
-	fprintf(stderr, "%s: %s\n", x->verb, text);
+	fprintf(stderr, "%s: %s", x->verb, text);
+	/* "assay order why": what orders there are, `assay order list` says. */
+	if (x->status == 404 && str_cut(str_of(x->verb + sizeof("assay ") - 1), ' ', &noun, &rest))
+		fprintf(stderr, "; `assay %.*s list` shows what there is", STR_ARG(noun));
+	fputc('\n', stderr);
 	for (size_t i = 0; i < node_count(subs); i++) {
 		(void)str_printable(node_str(node_at(subs, i), "detail"), text, sizeof(text));
 		fprintf(stderr, "  %s\n", text);

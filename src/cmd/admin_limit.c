@@ -70,6 +70,20 @@ static int limit_show(int argc, char **argv)
 	return code;
 }
 
+/* A mistyped subject must not look like one that was forgiven. */
+static int print_reset(const struct admin *x, const char *subject)
+{
+	long long count = (long long)node_int(x->answer, "reset");
+
+	if (count == 0 && subject) {
+		fprintf(stderr, "%s: nothing was counted for \"%s\"; `assay limit show` has those who used most\n",
+			x->verb, subject);
+		return EXIT_NOT_FOUND;
+	}
+	printf("%lld counter%s reset\n", count, count == 1 ? "" : "s");
+	return EXIT_OK;
+}
+
 static int limit_reset(int argc, char **argv)
 {
 	bool all = false;
@@ -85,7 +99,7 @@ static int limit_reset(int argc, char **argv)
 	admin_init(&x, "assay limit reset");
 	if (options_parse(argc, argv, options, "assay limit reset SUBJECT | --all [options]",
 			  "Forgives what was counted for an account, an address, a name or a binding key, written as\n"
-			  "`assay limit show` does.\n\n"
+			  "`assay limit show` does. Exit code 3: nothing was counted for it.\n\n"
 			  "  assay limit reset 192.0.2.7\n  assay limit reset www.lab.internal",
 			  words, 1, &count, &code) &&
 	    (all || admin_word(&x, words, count, "whose limits to reset, or --all", &code))) {
@@ -97,7 +111,7 @@ static int limit_reset(int argc, char **argv)
 		if (code == EXIT_OK && x.json)
 			code = admin_print_json(&x);
 		else if (code == EXIT_OK)
-			printf("%lld counters reset\n", (long long)node_int(x.answer, "reset"));
+			code = print_reset(&x, all ? NULL : words[0]);
 	}
 	admin_done(&x);
 	return code;

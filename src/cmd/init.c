@@ -176,7 +176,9 @@ static enum rc check_mode(const struct init *i, struct fault *f)
 	if (i->http01_port < 0 || i->http01_port > 65535)
 		return refuse(f, "--http01-port", "is not a port");
 	if (path_exists(i->config))
-		return fault_set(f, RC_CONFLICT, PROBLEM_NONE, "%s exists already; nothing is overwritten", i->config);
+		return fault_set(f, RC_CONFLICT, PROBLEM_NONE,
+				 "%s exists already; nothing is overwritten: remove it, or name another with --config",
+				 i->config);
 	return RC_OK;
 }
 

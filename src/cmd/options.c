@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/near.h"
+
 static void print_help(const struct option *table, const char *usage, const char *text)
 {
 	printf("usage: %s\n\n%s\n", usage, text);
@@ -26,14 +28,19 @@ static const struct option *find(const struct option *table, struct str name)
 	return NULL;
 }
 
-/* The first option that begins alike or contains the word, as a hint. */
-static const char *near(const struct option *table, struct str name)
+/* The option that was meant, or NULL. A word that an option begins with is near enough too. */
+static const char *meant(const struct option *table, struct str name)
 {
-	for (const struct option *o = table; o->name; o++) {
+	struct near near;
+
+	near_init(&near, name);
+	for (const struct option *o = table; o->name; o++)
+		near_try(&near, o->name);
+	for (const struct option *o = table; o->name && !near.best; o++) {
 		if (name.len >= 3 && strncmp(o->name, name.p, 3) == 0)
-			return o->name;
+			near.best = o->name;
 	}
-	return NULL;
+	return near.best;
 }
 
 static bool store_value(const struct option *o, const char *value)
@@ -68,7 +75,7 @@ static bool parse_one(int argc, char **argv, int *i, const struct option *table,
 	const char *text = has_value ? value.p : NULL;
 
 	if (!o) {
-		const char *hint = near(table, name);
+		const char *hint = meant(table, name);
 
 		fprintf(stderr, "%s: there is no option --%.*s%s%s\n", usage, STR_ARG(name),
 			hint ? "; did you mean --" : "", hint ? hint : "");
@@ -133,6 +140,8 @@ static void print_verbs(FILE *to, const char *program, const char *about, const 
 
 int verbs_run(const char *program, const char *about, const struct verb *verbs, int argc, char **argv)
 {
+	struct near near;
+
 	if (argc < 2) {
 		print_verbs(stderr, program, about, verbs);
 		return EXIT_USAGE;
@@ -145,6 +154,10 @@ int verbs_run(const char *program, const char *about, const struct verb *verbs, 
 		print_verbs(stdout, program, about, verbs);
 		return EXIT_OK;
 	}
-	fprintf(stderr, "%s: there is no verb \"%s\"; see %s --help\n", program, argv[1], program);
+	near_init(&near, str_of(argv[1]));
+	for (const struct verb *v = verbs; v->name; v++)
+		near_try(&near, v->name);
+	fprintf(stderr, "%s: there is no verb \"%s\"%s%s; see %s --help\n", program, argv[1],
+		near.best ? "; did you mean " : "", near.best ? near.best : "", program);
 	return EXIT_USAGE;
 }

@@ -79,10 +79,15 @@ void print_setting_errors(const struct setting_errors *errors)
 		fprintf(stderr, "%s\n", errors->v[i].text);
 }
 
+/* Said once: to whoever started this in a terminal in plain words, else to the log. */
 static int fail(const char *what, const struct fault *f, enum rc rc)
 {
-	fprintf(stderr, "assay: %s: %s\n", what, f && f->detail[0] ? f->detail : rc_text(rc));
-	LOG_ERROR("start_failed", F_TEXT("part", what), F_TEXT("cause", f && f->detail[0] ? f->detail : rc_text(rc)));
+	const char *cause = f && f->detail[0] ? f->detail : rc_text(rc);
+
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "assay: %s: %s\n", what, cause);
+	else
+		LOG_ERROR("start_failed", F_TEXT("part", what), F_TEXT("cause", cause));
 	return EXIT_FAILED;
 }
 
@@ -159,6 +164,14 @@ static void worker_main(void *arg)
 	loop_run(((struct worker *)arg)->loop);
 }
 
+/* One whose thread did not start. */
+static void discard_worker(struct worker *w)
+{
+	request_thread_free(w->requests);
+	loop_free(w->loop);
+	*w = (struct worker){ 0 };
+}
+
 static enum rc start_worker(struct server *s, struct worker *w, struct fault *f)
 {
 	struct request_thread_options o = { .service = &s->service, .route = acme_route,
@@ -173,6 +186,8 @@ static enum rc start_worker(struct server *s, struct worker *w, struct fault *f)
 		rc = listen_all(request_thread_http(w->requests), &s->service.config->raw.listen.acme, 443, s->tls, f);
 	if (rc == RC_OK)
 		rc = thread_start(&w->thread, "requests", worker_main, w);
+	if (rc != RC_OK)
+		discard_worker(w);
 	return rc;
 }
 
@@ -207,11 +222,8 @@ static enum rc start_metrics(struct server *s, struct fault *f)
 		rc = listen_all(request_thread_http(w->requests), listen, 9464, NULL, f);
 	if (rc == RC_OK)
 		rc = thread_start(&w->thread, "metrics", worker_main, w);
-	if (rc != RC_OK) {
-		request_thread_free(w->requests);
-		loop_free(w->loop);
-		w->loop = NULL;
-	}
+	if (rc != RC_OK)
+		discard_worker(w);
 	return rc;
 }
 
@@ -297,15 +309,18 @@ static void announce(struct server *s)
 static void on_own_certificate(void *arg)
 {
 	struct server *s = arg;
+	unsigned wanted = request_threads(s->service.config);
 	AUTO(fault) struct fault f = { 0 };
 	enum rc rc = RC_OK;
 
-	s->worker_count = request_threads(s->service.config);
-	s->workers = calloc(s->worker_count, sizeof(*s->workers));
+	s->workers = calloc(wanted, sizeof(*s->workers));
 	if (!s->workers)
 		rc = RC_NOMEM;
-	for (unsigned i = 0; rc == RC_OK && i < s->worker_count; i++)
-		rc = start_worker(s, &s->workers[i], &f);
+	while (rc == RC_OK && s->worker_count < wanted) {
+		rc = start_worker(s, &s->workers[s->worker_count], &f);
+		if (rc == RC_OK)
+			s->worker_count++;
+	}
 	if (rc == RC_OK)
 		rc = start_metrics(s, &f);
 	if (rc == RC_OK) {

@@ -1,5 +1,4 @@
-/* internal.h - shared by the files of settings/ only: errors with a place, suggestions, durations
- * as text. */
+/* internal.h - shared by the files of settings/ only: errors with a place, durations as text. */
 #ifndef ASSAY_SETTINGS_INTERNAL_H
 #define ASSAY_SETTINGS_INTERNAL_H
 
@@ -12,16 +11,6 @@ void errors_add(struct arena *a, struct setting_errors *errors, const char *file
 
 /* For "%.*s": as much of a text of any length as an error shows. */
 #define SHOWN(s) (int)((s).len < 60 ? (s).len : 60), (s).p ? (s).p : ""
-
-/* The candidate nearest to word, if one is near enough to be what was meant. */
-struct near {
-	struct str word;
-	const char *best; /* NULL: none */
-	unsigned distance;
-};
-
-void near_init(struct near *n, struct str word);
-void near_try(struct near *n, const char *candidate);
 
 /* Stores the value of a row that has a single one. text is borrowed for as long as the settings
  * live. Untouched on failure; the fault says what would be right. */

@@ -14,6 +14,7 @@
 #include <yaml.h>
 
 #include "base/limits.h"
+#include "base/near.h"
 #include "settings/internal.h"
 
 #define PATH_LEN 256 /* of a place as shown; what is longer is cut */

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/near.h"
 #include "settings/internal.h"
 
 static enum rc store_int(const struct setting *row, struct str text, int64_t *field,

@@ -46,8 +46,12 @@ def test_every_act_has_its_row_and_the_chain_holds(busy):
 
 def test_tail(busy):
     trail = rows(busy)
-    got = busy.run("audit", "tail", "--lines", 3).stdout.splitlines()
+    got = busy.run("audit", "tail", "--lines", 3, "--json").stdout.splitlines()
     assert [json.loads(line) for line in got] == trail[-3:]
+    heading, *shown = busy.run("audit", "tail", "--lines", 3).stdout.splitlines()
+    assert heading.split()[:2] == ["ROW", "TIME"]
+    assert [int(line.split()[0]) for line in shown] == [row["number"] for row in trail[-3:]]
+    assert all(row["action"] in line for row, line in zip(trail[-3:], shown, strict=True))
 
 
 def test_a_changed_row_is_named(busy, tmp_path):

@@ -303,14 +303,14 @@ static enum rc issue_terms(struct request *req, const struct admin_issue *body, 
 				 STR_ARG(body->authority));
 	d->profile = body->profile.p ? config_profile(req->config, body->profile) : first->profiles[0];
 	if (!d->profile)
-		return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE, "there is no profile \"%.*s\"",
+		return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE, "there is no profile \"%.*s\"; `assay directory show NAME` has those of a directory",
 				 STR_ARG(body->profile));
 	if (!body->duration_s)
 		return RC_OK;
 	if (body->duration_s > d->profile->max_lifetime_s)
 		return fault_set(f, RC_INVALID, PROBLEM_MALFORMED,
-				 "policy: profile \"%.*s\" allows %lld s at most; ask for less or name another profile",
-				 STR_ARG(d->profile->name), (long long)d->profile->max_lifetime_s);
+				 "policy: profile \"%.*s\" allows %lld h at most; ask for less or name another profile",
+				 STR_ARG(d->profile->name), (long long)d->profile->max_lifetime_s / 3600);
 	/* It ends that long from now; the whole, which begins earlier for late clocks, must fit too. */
 	longest = d->profile->max_lifetime_s - d->profile->backdate_s;
 	d->not_after = from + (body->duration_s < longest ? body->duration_s : longest) - 1;
