@@ -346,6 +346,12 @@ static void take_hosts(struct dns_walk *w, const struct dns_answer *a)
 	find_addresses(w);
 }
 
+static void fail_zone(struct dns_walk *w, const char *why)
+{
+	fail(w, RC_UNAVAILABLE, true, "the name servers of %s are not known: %s; repair the DNS, or try again later",
+	     w->zone, why);
+}
+
 static void ask_zone(struct dns_walk *w);
 
 static void on_zone(void *arg, const struct dns_answer *a)
@@ -363,13 +369,19 @@ static void on_zone(void *arg, const struct dns_answer *a)
 		break; /* the zone of something else (RFC 1034 §3.6.2: an alias has no NS records) */
 	case RC_NOTFOUND:
 		break;
+	case RC_IO:
+		/* Of the name itself that says little: it may be an alias of something broken, and what it is
+		 * its servers will tell. */
+		if (w->zone == w->name)
+			break;
+		fail_zone(w, a->why);
+		return;
 	case RC_DENIED:
 		fail(w, RC_DENIED, false, "the name servers of %s are not believed: %s; repair the zone's signatures",
 		     w->zone, a->why);
 		return;
 	default:
-		fail(w, RC_UNAVAILABLE, true, "the name servers of %s are not known: %s; repair the DNS, or try again "
-		     "later", w->zone, a->rc == RC_IO || a->rc == RC_TIMEOUT ? a->why : rc_text(a->rc));
+		fail_zone(w, a->rc == RC_TIMEOUT ? a->why : rc_text(a->rc));
 		return;
 	}
 	dot = strchr(w->zone, '.');
