@@ -121,7 +121,8 @@ enum caa_mode { CAA_OFF, CAA_REPORT, CAA_ENFORCE };
 /* Who may have names of a zone: anyone, accounts that were bound when they registered (RFC 8555
  * §7.3.4), or those bound by one of the zone's own keys. */
 enum zone_accounts { ZONE_ANYONE, ZONE_BOUND, ZONE_BINDINGS };
-/* Whom DNS-01 and CAA ask: the zone's resolvers, or the name's authoritative servers, all of them. */
+/* Whom the DNS challenges ask: the zone's resolvers, or the name's authoritative servers, all of them. CAA
+ * goes by the resolvers. */
 enum zone_dns { ZONE_DNS_RESOLVER, ZONE_DNS_AUTHORITATIVE };
 /* Signatures are not looked at; what is signed must be signed right; unsigned is refused too. */
 enum zone_dnssec { ZONE_DNSSEC_OFF, ZONE_DNSSEC_VALIDATE, ZONE_DNSSEC_REQUIRE };

@@ -47,19 +47,20 @@ def free_port():
 
 
 class Named:
-    """One process."""
+    """One process, on loopback at any port unless told otherwise."""
 
-    def __init__(self, directory, name, text):
+    def __init__(self, directory, name, text, host="127.0.0.1", port=None):
         self.directory = pathlib.Path(directory) / name
         self.directory.mkdir()
-        self.port = free_port()
+        self.host, self.port = host, port or free_port()
+        self.starts = 0
         (self.directory / "named.conf").write_text(f"""
 options {{
     directory "{self.directory}";
     pid-file none;
     session-keyfile "{self.directory}/session.key";
     managed-keys-directory "{self.directory}";
-    listen-on port {self.port} {{ 127.0.0.1; }};
+    listen-on port {self.port} {{ {self.host}; }};
     listen-on-v6 {{ none; }};
     notify no;
     empty-zones-enable no;
@@ -78,22 +79,36 @@ key "{KEY_NAME}" {{ algorithm hmac-sha256; secret "{KEY}"; }};
             [shutil.which("named", path=SBIN), "-g", "-c", self.directory / "named.conf", "-n", "1"],
             self.directory, "named",
         )
+        self.starts += 1
         wait_until(self.is_up, 20, self.directory)
         return self
 
     def is_up(self):
         assert self.process.process.poll() is None, self.process.output()
         assert "not loaded due to errors" not in self.process.output(), self.process.output()
-        return "all zones loaded" in self.process.output()
+        return self.process.output().count("all zones loaded") == self.starts  # one log for all
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def dig(self, name, kind, *options):
         """The data alone, unless the options say otherwise."""
-        return run("dig", "@127.0.0.1", "-p", self.port, "+tries=1", name, kind,
+        return run("dig", f"@{self.host}", "-p", self.port, "+tries=1", name, kind,
                    *(options or ["+short"]))
+
+    def update(self, *lines):
+        """Lines of nsupdate(1), such as: add a.signed.test. 1 TXT "x"."""
+        text = [f"server {self.host} {self.port}", f"key hmac-sha256:{KEY_NAME} {KEY}"]
+        run("nsupdate", stdin="\n".join([*text, *(f"update {line}" for line in lines), "send", ""]))
+
+    def add_txt(self, name, *values):
+        self.update(*(f'add {name}. 1 TXT "{value}"' for value in values))
+
+    def anchor(self, zone):
+        """Flags, protocol, algorithm and key of what its signatures begin with; None: not yet signed."""
+        keys = [k for k in self.dig(zone, "DNSKEY").splitlines() if k.startswith("257 ")]
+        return keys[0] if keys else None
 
     def close(self):
         self.process.stop()
@@ -169,17 +184,14 @@ trust-anchors {{
         self.authority.start()
 
     def signed_anchor(self):
-        keys = [k for k in self.authority.dig(self.signed, "DNSKEY").splitlines()
-                if k.startswith("257 ")]
-        return self.anchor(keys[0]) if keys else None
+        key = self.authority.anchor(self.signed)
+        return self.anchor(key) if key else None
 
     def update(self, *lines):
-        """Lines of nsupdate(1), such as: add a.signed.test. 1 TXT "x"."""
-        text = [f"server 127.0.0.1 {self.authority.port}", f"key hmac-sha256:{KEY_NAME} {KEY}"]
-        run("nsupdate", stdin="\n".join([*text, *(f"update {line}" for line in lines), "send", ""]))
+        self.authority.update(*lines)
 
     def add_txt(self, name, *values):
-        self.update(*(f'add {name}. 1 TXT "{value}"' for value in values))
+        self.authority.add_txt(name, *values)
 
     def close(self):
         self.resolver.close()
