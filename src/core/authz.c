@@ -10,7 +10,6 @@
 
 #include "acme/problem.h"
 #include "base/encode.h"
-#include "core/eab.h"
 #include "core/jobs.h"
 #include "core/metrics.h"
 #include "core/rate_limit.h"
@@ -103,9 +102,7 @@ enum rc identifiers_canonical_text(struct arena *a, const struct identifier *v, 
 
 /* --- newOrder --- */
 
-/* The challenge types that can prove this identifier here: those of the zone that exist in this
- * program and fit the identifier (RFC 8555 §7.1.3, RFC 8738 §4). */
-static int64_t provable_by(const struct zone *zone, const struct identifier *id)
+int64_t authz_provable_by(const struct zone *zone, const struct identifier *id)
 {
 	int64_t offered = 0;
 
@@ -191,23 +188,15 @@ static enum rc authz_create(struct context *c, const struct account *account, co
 	return rc;
 }
 
-/* The zone that covers it and the challenges that may prove it there, or why there are none. */
+/* The challenges that may prove it in its zone, or that nobody asked policy_zone(). */
 static enum rc check_policy(struct context *c, const struct identifier *id, int64_t *out_offered, struct fault *f)
 {
 	const struct zone *zone = config_zone(c->config, id);
 
-	if (!zone)
-		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-				 "policy: no zone of this server covers %.*s; the operator can add one (zones:)",
-				 STR_ARG(id->shown));
-	*out_offered = provable_by(zone, id);
-	if (!*out_offered)
-		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-				 id->wildcard ? "policy: wildcard names are proven in the DNS, by dns-01 (RFC 8555 "
-						"§7.1.3) or its kin, which zone %.*s does not offer"
-					      : "policy: zone %.*s offers no challenge that can prove this identifier",
-				 STR_ARG(zone->pattern_text));
-	return RC_OK;
+	*out_offered = zone ? authz_provable_by(zone, id) : 0;
+	if (*out_offered)
+		return RC_OK;
+	return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER, "policy: no zone can prove %.*s", STR_ARG(id->shown));
 }
 
 enum rc authz_for_identifier(struct context *c, const struct account *account,
@@ -259,7 +248,7 @@ enum rc authz_for_ancestor(struct context *c, const struct account *account, con
 		return RC_NOTFOUND;
 	if (rc != RC_OK)
 		return rc;
-	serving &= provable_by(above, r->ancestor);
+	serving &= authz_provable_by(above, r->ancestor);
 	if (!serving)
 		return RC_NOTFOUND;
 	rc = identifiers_canonical_text(c->arena, r->ancestor, 1, &name);
@@ -313,7 +302,6 @@ enum rc authz_preauthorize(struct context *c, const struct directory *d, const s
 	struct identifier below = *id;
 	const struct policy_request policy = { .directory = d, .eab_kid = account->eab_kid };
 	const struct zone *zone;
-	struct eab_scope scope;
 	bool subdomains;
 	int64_t offered;
 	struct str name;
@@ -325,11 +313,7 @@ enum rc authz_preauthorize(struct context *c, const struct directory *d, const s
 				  "RFC 8555 §7.4.1: wildcard names cannot be authorized in advance; order %.*s",
 				  STR_ARG(id->shown)),
 			f);
-	rc = eab_scope_of(c, account->eab_kid, &scope, f);
-	if (rc == RC_OK)
-		rc = eab_check_names(&scope, id, 1, f);
-	if (rc == RC_OK)
-		rc = policy_zone(c, &policy, id, &zone, f);
+	rc = policy_zone(c, &policy, id, &zone, f);
 	if (rc == RC_OK)
 		rc = check_policy(c, id, &offered, f);
 	if (rc == RC_OK)

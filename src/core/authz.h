@@ -21,9 +21,12 @@ const char *authz_state_name(enum authz_state s);
 /* A challenge was triggered and its outcome is not known yet. */
 bool authz_is_processing(const struct authz_record *z, int64_t now);
 
+/* The challenge types that can prove this identifier in its zone: those that it allows, that exist in
+ * this program and that fit the identifier (RFC 8555 §7.1.3, RFC 8738 §4). */
+int64_t authz_provable_by(const struct zone *zone, const struct identifier *id);
 /* A valid one of this account for the identifier that is still good for a while, or a new pending
- * one (added to the transaction). rejectedIdentifier when no zone covers it or no challenge type
- * of the zone can prove it. */
+ * one (added to the transaction). policy_zone() has allowed it: rejectedIdentifier when no zone covers
+ * it or no challenge type of the zone can prove it. */
 enum rc authz_for_identifier(struct context *c, const struct account *account,
 			     const struct identifier *id, struct id *out, bool *out_is_valid,
 			     struct fault *f) MUST_USE;

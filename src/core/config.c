@@ -101,8 +101,7 @@ static bool build_authority(struct builder *b, const struct config_authority *ra
 	return true;
 }
 
-/* Names of authorities and profiles go to the signer as single words. */
-static void check_word(struct builder *b, struct str name, unsigned line, const char *what)
+void config_check_word(struct builder *b, struct str name, unsigned line, const char *what)
 {
 	bool good = name.len >= 1 && name.len <= 64;
 
@@ -125,7 +124,7 @@ static bool build_authorities(struct builder *b)
 	if (!c->authorities)
 		return false;
 	for (size_t i = 0; i < c->raw.authorities.count; i++) {
-		check_word(b, raw[i].name, c->raw.authorities.lines[i], "authorities");
+		config_check_word(b, raw[i].name, c->raw.authorities.lines[i], "authorities");
 		if (build_authority(b, &raw[i], c->raw.authorities.lines[i], &c->authorities[c->authority_count]))
 			c->authority_count++;
 	}
@@ -211,7 +210,7 @@ static bool build_profiles(struct builder *b)
 	for (size_t i = 0; i < c->raw.profiles.count; i++) {
 		struct profile *p = (struct profile *)config_profile(c, raw[i].name);
 
-		check_word(b, raw[i].name, c->raw.profiles.lines[i], "profiles");
+		config_check_word(b, raw[i].name, c->raw.profiles.lines[i], "profiles");
 		if (str_is(raw[i].name, LAW_OCSP_RESPONDER))
 			config_bad(b, c->raw.profiles.lines[i], "profiles", "this name is that of the OCSP responder's own profile");
 		build_profile(b, &raw[i], c->raw.profiles.lines[i], p ? p : &c->profiles[c->profile_count++]);

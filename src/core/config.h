@@ -55,13 +55,14 @@ struct config_zone {
 	struct setting_strs challenges;
 	bool subdomains;           /* RFC 9444 */
 	struct setting_strs targets, deny_targets; /* prefixes that validation may dial */
-	int preset;                /* enum addr_preset */
+	int preset;                /* 0: the file's; else enum zone_preset + 1 */
+	int address_policy;        /* 0: the preset's; else enum addr_preset + 1; likewise: */
 	struct str resolver;       /* absent: the system's */
 	int dns;                   /* enum zone_dns */
 	int dnssec;                /* enum zone_dnssec */
 	struct setting_strs probes; /* names of probes */
 	int64_t probe_quorum;
-	int caa;                   /* off, report, enforce */
+	int caa;                   /* enum caa_mode */
 	struct str issuer;         /* absent: the directory's */
 	struct setting_strs profiles; /* none: the directory's */
 	struct str certificates;   /* "100/h" */
@@ -77,6 +78,7 @@ struct config_probe {
 struct config_file {
 	struct str name, public_url;
 	struct setting_strs hosts, weak_key_lists;
+	int preset; /* enum zone_preset */
 	struct {
 		struct setting_strs acme, http, admin, metrics, probes;
 	} listen;
@@ -118,6 +120,8 @@ struct config_file {
 /* --- ready to use --- */
 
 enum caa_mode { CAA_OFF, CAA_REPORT, CAA_ENFORCE };
+/* What a zone says where it does not say otherwise. */
+enum zone_preset { ZONE_PRIVATE, ZONE_PUBLIC };
 /* Who may have names of a zone: anyone, accounts that were bound when they registered (RFC 8555
  * §7.3.4), or those bound by one of the zone's own keys. */
 enum zone_accounts { ZONE_ANYONE, ZONE_BOUND, ZONE_BINDINGS };
@@ -145,6 +149,7 @@ struct zone {
 		struct prefix net; /* addresses */
 	} *patterns, *excepts;
 	size_t pattern_count, except_count;
+	enum zone_preset preset;
 	enum zone_accounts accounts;
 	const struct str *bindings;
 	size_t binding_count;
@@ -195,6 +200,7 @@ enum limit_rule {
 	LIMIT_ORDERS_DIRECTORY,
 	LIMIT_CERTS_NAME,
 	LIMIT_FAILED_VALIDATIONS,
+	LIMIT_CERTS_ZONE, /* the figures are each zone's own */
 	LIMIT_RULES
 };
 enum { LIMITS_PRIVATE, LIMITS_INTERNET };
@@ -243,6 +249,8 @@ const struct authority *config_authority(const struct config *c, struct str name
 const struct profile *config_profile(const struct config *c, struct str name);
 /* "nas.lan", "*.lab.internal", "10.0.0.0/8", "*"; the text must outlive *out. */
 enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern *out, struct fault *f) MUST_USE;
+/* By what they match, not by how they are written; 0: the same names. */
+int zone_pattern_compare(const struct zone_pattern *a, const struct zone_pattern *b);
 /* How well it fits, more is more specific; 0: not at all. */
 unsigned zone_pattern_fit(const struct zone_pattern *p, const struct identifier *id);
 /* Fits, or is a wildcard that would cover the pattern's one name. */

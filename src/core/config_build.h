@@ -19,7 +19,16 @@ void config_bad(struct builder *b, unsigned line, const char *what, const char *
 /* Of the i-th string, for errors. */
 unsigned config_line_of(const struct setting_strs *list, size_t i);
 
+/* Names that stand alone in texts for people and programs: 1 to 64 letters, digits, dots, underscores
+ * and hyphens. */
+void config_check_word(struct builder *b, struct str name, unsigned line, const char *what);
+
 /* False: no memory. What is wrong is added to the errors. */
+bool config_build_patterns(struct builder *b, const struct setting_strs *list, const char *what,
+			   struct zone_pattern **out, size_t *out_count) MUST_USE;
+/* One zone, without looking at the others. */
+bool config_build_zone(struct builder *b, const struct config_zone *raw, size_t number, unsigned line,
+		       struct zone *z) MUST_USE;
 bool config_build_zones(struct builder *b) MUST_USE;
 bool config_build_block(struct builder *b) MUST_USE;
 bool config_build_prefixes(struct builder *b, const struct setting_strs *list, const char *what,

@@ -7,8 +7,12 @@
 
 static const char *const level_names[] = { "error", "warn", "info", "debug", NULL };
 static const char *const format_names[] = { "text", "json", NULL };
-static const char *const preset_names[] = { "private", "public", "dev", NULL };
-static const char *const caa_names[] = { "off", "report", "enforce", NULL };
+/* Of zones: the first word is what the preset says, the others follow the enums. */
+static const char *const address_names[] = { "preset", "private", "public", "dev", NULL };
+static const char *const caa_names[] = { "preset", "off", "report", "enforce", NULL };
+static const char *const zone_dns_names[] = { "preset", "resolver", "authoritative", NULL };
+static const char *const zone_dnssec_names[] = { "preset", "off", "validate", "require", NULL };
+static const char *const zone_preset_names[] = { "inherit", "private", "public", NULL };
 
 static const struct setting listen_rows[] = {
 	{ .name = "acme", .type = SETTING_STR_LIST, .offset = OFF(listen.acme) - OFF(listen), .fallback = ":443",
@@ -101,8 +105,6 @@ static const struct setting eab_rows[] = {
 };
 
 static const char *const zone_accounts_names[] = { "anyone", "bound", "bindings", NULL };
-static const char *const zone_dns_names[] = { "resolver", "authoritative", NULL };
-static const char *const zone_dnssec_names[] = { "off", "validate", "require", NULL };
 static const char *const proxy_names[] = { "x-forwarded-for", "proxy", NULL };
 
 #define ZONE(member) offsetof(struct config_zone, member)
@@ -118,31 +120,34 @@ const struct setting CONFIG_ZONE_ROWS[] = {
 	  .doc = "Who may have its names: `anyone`, accounts with an external account binding (`bound`), or those bound by one of `bindings`." },
 	{ .name = "bindings", .type = SETTING_STR_LIST, .offset = ZONE(bindings), .reload = SETTING_RELOAD,
 	  .doc = "Ids or names of external account binding keys, for `accounts: bindings`." },
-	{ .name = "challenges", .type = SETTING_STR_LIST, .offset = ZONE(challenges), .fallback = "http-01",
-	  .reload = SETTING_RELOAD, .doc = "Challenge types that prove control here: `http-01`, `dns-01`, `tls-alpn-01`, `dns-account-01`, `dns-persist-01`." },
+	{ .name = "preset", .type = SETTING_ENUM, .offset = ZONE(preset), .fallback = "inherit", .values = zone_preset_names,
+	  .reload = SETTING_RELOAD,
+	  .doc = "What holds for address_policy, caa, dns, dnssec and challenges where they are not set; `inherit`: the `preset` of the whole file." },
+	{ .name = "challenges", .type = SETTING_STR_LIST, .offset = ZONE(challenges), .reload = SETTING_RELOAD,
+	  .doc = "Challenge types that prove control here: `http-01`, `dns-01`, `tls-alpn-01`, `dns-account-01`, `dns-persist-01`; default: `http-01`, in the preset `public` also `dns-01` and `tls-alpn-01`." },
 	{ .name = "subdomains", .type = SETTING_BOOL, .offset = ZONE(subdomains), .fallback = "false", .reload = SETTING_RELOAD,
 	  .doc = "An authorization for a name may serve the names below it (RFC 9444)." },
 	{ .name = "targets", .type = SETTING_STR_LIST, .offset = ZONE(targets), .reload = SETTING_RELOAD,
 	  .doc = "Prefixes that validation may dial; default: all that address_policy allows." },
 	{ .name = "deny_targets", .type = SETTING_STR_LIST, .offset = ZONE(deny_targets), .reload = SETTING_RELOAD,
 	  .doc = "Prefixes that validation never dials." },
-	{ .name = "address_policy", .type = SETTING_ENUM, .offset = ZONE(preset), .fallback = "private",
-	  .values = preset_names, .reload = SETTING_RELOAD,
+	{ .name = "address_policy", .type = SETTING_ENUM, .offset = ZONE(address_policy), .fallback = "preset",
+	  .values = address_names, .reload = SETTING_RELOAD,
 	  .doc = "`private`: RFC 1918 and ULA allowed; loopback, link-local, metadata, multicast never. `public`: global unicast only. `dev`: loopback too." },
 	{ .name = "resolver", .type = SETTING_STR, .offset = ZONE(resolver), .reload = SETTING_RELOAD,
 	  .doc = "DNS server for validation, `ADDRESS` or `ADDRESS:PORT`; default: the system's." },
-	{ .name = "dns", .type = SETTING_ENUM, .offset = ZONE(dns), .fallback = "resolver", .values = zone_dns_names,
+	{ .name = "dns", .type = SETTING_ENUM, .offset = ZONE(dns), .fallback = "preset", .values = zone_dns_names,
 	  .reload = SETTING_RELOAD,
 	  .doc = "Whom the DNS challenges ask: the `resolver`, or all `authoritative` servers of the name, which must agree." },
-	{ .name = "dnssec", .type = SETTING_ENUM, .offset = ZONE(dnssec), .fallback = "off", .values = zone_dnssec_names,
+	{ .name = "dnssec", .type = SETTING_ENUM, .offset = ZONE(dnssec), .fallback = "preset", .values = zone_dnssec_names,
 	  .reload = SETTING_RELOAD,
 	  .doc = "`validate`: an answer whose signatures are wrong is refused; `require`: also one that is not signed." },
 	{ .name = "probes", .type = SETTING_STR_LIST, .offset = ZONE(probes), .reload = SETTING_RELOAD,
 	  .doc = "Probes that look instead of this server, by name (`probes:`)." },
 	{ .name = "probe_quorum", .type = SETTING_INT, .offset = ZONE(probe_quorum), .fallback = "0", .min = 0, .max = 32,
 	  .reload = SETTING_RELOAD, .doc = "How many of the probes must agree; 0: all." },
-	{ .name = "caa", .type = SETTING_ENUM, .offset = ZONE(caa), .fallback = "report", .values = caa_names,
-	  .reload = SETTING_RELOAD, .doc = "CAA mode (RFC 8659)." },
+	{ .name = "caa", .type = SETTING_ENUM, .offset = ZONE(caa), .fallback = "preset", .values = caa_names,
+	  .reload = SETTING_RELOAD, .doc = "What CAA records (RFC 8659) do: nothing (`off`), a line in the log (`report`), a refusal (`enforce`)." },
 	{ .name = "issuer", .type = SETTING_STR, .offset = ZONE(issuer), .reload = SETTING_RELOAD,
 	  .doc = "Authority that issues for its names; default: the directory's." },
 	{ .name = "profiles", .type = SETTING_STR_LIST, .offset = ZONE(profiles), .reload = SETTING_RELOAD,
@@ -285,6 +290,8 @@ const struct setting CONFIG_ROWS[] = {
 	  .item_size = sizeof(struct config_directory), .required = true, .doc = "ACME endpoints." },
 	{ .name = "eab_keys", .type = SETTING_NAMED, .offset = OFF(eab_keys), .children = eab_rows,
 	  .item_size = sizeof(struct config_eab_key), .doc = "External account binding keys by key id (RFC 8555 §7.3.4)." },
+	{ .name = "preset", .type = SETTING_ENUM, .offset = OFF(preset), .fallback = "private", .values = zone_preset_names + 1,
+	  .doc = "What zones say where they do not say otherwise. `private`: address_policy private, caa report, dns resolver, dnssec off, challenges http-01. `public`: address_policy public, caa enforce, dns authoritative, dnssec validate, challenges http-01, dns-01, tls-alpn-01." },
 	{ .name = "zones", .type = SETTING_LIST, .offset = OFF(zones), .children = CONFIG_ZONE_ROWS,
 	  .item_size = sizeof(struct config_zone), .doc = "What may be certified and how control is proven; the most specific zone wins, no zone means no certificate." },
 	{ .name = "block", .type = SETTING_MAP, .offset = OFF(block), .children = block_rows, .doc = "What is never certified." },

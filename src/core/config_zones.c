@@ -1,6 +1,6 @@
-/* config_zones.c - zones and blocks from strings to what decides, and which zone decides about a name. */
+/* config_zones.c - patterns of names and addresses, what is blocked, and which zone decides about a
+ * name. */
 #include "acme/identifier.h"
-#include "core/authz.h"
 #include "core/config_build.h"
 
 bool config_build_prefixes(struct builder *b, const struct setting_strs *list, const char *what,
@@ -40,7 +40,26 @@ enum rc zone_pattern_parse(struct arena *a, struct str text, struct zone_pattern
 	return RC_OK;
 }
 
-static bool build_patterns(struct builder *b, const struct setting_strs *list, const char *what,
+int zone_pattern_compare(const struct zone_pattern *a, const struct zone_pattern *b)
+{
+	size_t shorter = a->dns.len < b->dns.len ? a->dns.len : b->dns.len;
+	int order;
+
+	if (a->any || b->any)
+		return (int)a->any - (int)b->any;
+	if (!a->dns.p != !b->dns.p)
+		return a->dns.p ? 1 : -1;
+	if (!a->dns.p) {
+		order = memcmp(a->net.ip, b->net.ip, sizeof(a->net.ip));
+		return order ? order : (int)a->net.bits - (int)b->net.bits;
+	}
+	order = memcmp(a->dns.p, b->dns.p, shorter);
+	if (order == 0 && a->dns.len != b->dns.len)
+		order = a->dns.len < b->dns.len ? -1 : 1;
+	return order ? order : (int)a->below - (int)b->below;
+}
+
+bool config_build_patterns(struct builder *b, const struct setting_strs *list, const char *what,
 			   struct zone_pattern **out, size_t *out_count)
 {
 	struct zone_pattern *v = arena_array(b->a, list->count + 1, sizeof(*v));
@@ -66,7 +85,7 @@ bool config_build_block(struct builder *b)
 	const struct setting_strs *tlds = &b->c->raw.block.tlds;
 	struct config *c = b->c;
 
-	if (!build_patterns(b, &c->raw.block.names, "block.names", &c->block_names, &c->block_name_count))
+	if (!config_build_patterns(b, &c->raw.block.names, "block.names", &c->block_names, &c->block_name_count))
 		return false;
 	c->block_tlds = arena_array(b->a, tlds->count + 1, sizeof(*c->block_tlds));
 	if (!c->block_tlds)
@@ -78,81 +97,12 @@ bool config_build_block(struct builder *b)
 		if (!below)
 			return false;
 		/* As the last label of a name: canonical, and an A-label where it is one. */
-		if (memchr(tlds->v[i].p, '.', tlds->v[i].len) ||
+		if (!tlds->v[i].len || memchr(tlds->v[i].p, '.', tlds->v[i].len) ||
 		    identifier_parse(b->a, STR("dns"), str_of(below), &id, NULL) != RC_OK)
-			config_bad(b, config_line_of(tlds, i), "block.tlds", "must be the last label of names, without dots: zip");
+			config_bad(b, config_line_of(tlds, i), "block.tlds",
+				   "must be the last label of names, without dots: zip");
 		else
 			c->block_tlds[c->block_tld_count++] = (struct str){ id.value.p + 2, id.value.len - 2 };
-	}
-	return true;
-}
-
-static struct str join(struct arena *a, const struct setting_strs *list)
-{
-	struct str text = list->count ? list->v[0] : STR("(none)");
-
-	for (size_t i = 1; i < list->count && text.len < 200; i++)
-		text = str_of(arena_printf(a, "%.*s, %.*s", STR_ARG(text), STR_ARG(list->v[i])));
-	return text;
-}
-
-static bool build_zone(struct builder *b, const struct config_zone *raw, size_t number, unsigned line,
-		       struct zone *z)
-{
-	z->number = number;
-	z->name = raw->name.p ? raw->name : str_of(arena_printf(b->a, "zone-%zu", number + 1));
-	z->accounts = (enum zone_accounts)raw->accounts;
-	z->bindings = raw->bindings.v;
-	z->binding_count = raw->bindings.count;
-	z->subdomains = raw->subdomains;
-	z->dns = (enum zone_dns)raw->dns;
-	z->dnssec = (enum zone_dnssec)raw->dnssec;
-	z->probes = raw->probes.v;
-	z->probe_count = raw->probes.count;
-	z->probe_quorum = (size_t)raw->probe_quorum;
-	z->profiles = raw->profiles.v;
-	z->profile_count = raw->profiles.count;
-	z->caa = (enum caa_mode)raw->caa;
-	z->targets.preset = (enum addr_preset)raw->preset;
-	z->pattern_text = join(b->a, &raw->names);
-	if (!build_patterns(b, &raw->names, "names", &z->patterns, &z->pattern_count) ||
-	    !build_patterns(b, &raw->except, "except", &z->excepts, &z->except_count) ||
-	    !config_build_prefixes(b, &raw->targets, "targets", &z->targets.allow, &z->targets.allow_count) ||
-	    !config_build_prefixes(b, &raw->deny_targets, "deny_targets", &z->targets.deny, &z->targets.deny_count))
-		return false;
-	for (size_t i = 0; i < raw->challenges.count; i++) {
-		int64_t bit = challenge_type_bit(raw->challenges.v[i]);
-
-		if (!bit)
-			config_bad(b, config_line_of(&raw->challenges, i), "challenges", "must be http-01, dns-01, tls-alpn-01, dns-account-01 or dns-persist-01");
-		z->challenges |= bit;
-	}
-	if (raw->resolver.p) {
-		AUTO(fault) struct fault f = { 0 };
-
-		z->resolvers = arena_array(b->a, 1, sizeof(*z->resolvers));
-		if (!z->resolvers)
-			return false;
-		if (addr_parse(raw->resolver, 53, z->resolvers, &f) == RC_OK)
-			z->resolver_count = 1;
-		else
-			config_bad(b, line, "resolver", f.detail);
-	}
-	return true;
-}
-
-bool config_build_zones(struct builder *b)
-{
-	struct config *c = b->c;
-	const struct config_zone *raw = c->raw.zones.v;
-
-	c->zones = arena_array(b->a, c->raw.zones.count + 1, sizeof(*c->zones));
-	if (!c->zones)
-		return false;
-	for (size_t i = 0; i < c->raw.zones.count; i++) {
-		if (!build_zone(b, &raw[i], i, c->raw.zones.lines[i], &c->zones[i]))
-			return false;
-		c->zone_count++;
 	}
 	return true;
 }

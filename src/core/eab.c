@@ -121,8 +121,12 @@ enum rc eab_scope_of(struct context *c, struct str kid, struct eab_scope *out, s
 	struct eab_record r;
 	enum rc rc;
 
+	if (kid.p && find_key(c->config, kid)) {
+		s.known = true;
+		s.name = kid;
+	}
 	*out = s;
-	if (!kid.p || find_key(c->config, kid))
+	if (!kid.p || s.known)
 		return RC_OK;
 	rc = store_get(c->read, &EABS, STORE_PRIMARY, &(struct eab_record){ .kid = kid }, c->arena, &r);
 	if (rc == RC_NOTFOUND) /* it was in the settings, whose keys limit nothing; those of the store stay */
@@ -133,6 +137,8 @@ enum rc eab_scope_of(struct context *c, struct str kid, struct eab_scope *out, s
 		return fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED,
 				 "policy: the external account binding key \"%.*s\" of this account was revoked",
 				 STR_ARG(kid));
+	s.known = true;
+	s.name = r.name;
 	s.profiles = r.profiles;
 	s.names = arena_array(c->arena, count_lines(r.zones) + 1, sizeof(*s.names));
 	if (!s.names)

@@ -20,6 +20,8 @@ enum rc eab_check(struct context *c, const struct directory *d, struct str bindi
 /* What the accounts of a key may order; nothing set: anything. */
 struct eab_scope {
 	struct str kid;
+	struct str name;     /* what the operator calls it; absent: nothing */
+	bool known;          /* the key is still there */
 	struct str profiles; /* one a line, absent: any */
 	struct zone_pattern *names;
 	size_t name_count;   /* 0: any */

@@ -1,4 +1,4 @@
-/* jobs_issue.c - the job that issues: load -> CAA -> issuer (asynchronous) -> valid | invalid | later,
+/* jobs_issue.c - the job that issues: load -> policy -> CAA -> issuer (asynchronous) -> valid | invalid | later,
  * until the order expires. */
 #include "base/log.h"
 #include "core/job_run.h"
@@ -180,11 +180,19 @@ void issue_begin(struct job_run *run)
 		run_finish(run, &c, rc == RC_NOTFOUND ? RC_OK : rc);
 		return;
 	}
-	tx_free(c.tx);
 	/* The operator's own orders (no account) are not asked about: the operator is the authority. */
-	if (!id_is_zero(run->order->record.account) && caa_gate_needed(c.config, run->order))
+	if (!id_is_zero(run->order->record.account)) {
+		rc = order_check_issue(&c, run->order, &f);
+		if (rc == RC_DENIED || rc == RC_NOTFOUND) {
+			LOG_WARN("issue_denied", F_ID("order", run->order->record.id), F_TEXT("cause", f.detail));
+			run_finish(run, &c, order_failed(&c, run->order, &f));
+			return;
+		}
+	}
+	tx_free(c.tx);
+	if (rc == RC_OK && !id_is_zero(run->order->record.account) && caa_gate_needed(c.config, run->order))
 		rc = issue_caa(run, &c);
-	else
+	else if (rc == RC_OK)
 		issue_ask(run, &run->order->record);
 	if (rc != RC_OK)
 		issue_result(run, rc, (struct bytes){ 0 }, &f);

@@ -32,6 +32,7 @@
 #include "core/cert.h"
 #include "core/eab.h"
 #include "core/jobs.h"
+#include "core/policy.h"
 #include "core/rate_limit.h"
 #include "core/subdomain.h"
 #include "crypto/digest.h"
@@ -52,23 +53,37 @@ const char *order_state_name(enum order_state s)
 
 /* --- newOrder --- */
 
-/* The profile the client named, or the directory's first that the account may have
- * (draft-ietf-acme-profiles §4). */
-static enum rc choose_profile(const struct directory *d, struct str wanted, const struct eab_scope *scope,
-			      const struct profile **out, struct fault *f)
+static bool zones_allow_profile(const struct config *c, const struct acme_new_order *body, struct str profile)
+{
+	for (size_t i = 0; i < body->identifier_count; i++) {
+		const struct zone *z = config_zone(c, &body->identifiers[i]);
+
+		if (z && !policy_zone_has_profile(z, profile))
+			return false;
+	}
+	return true;
+}
+
+/* The profile the client named, or the directory's first that the account and the zones of all names
+ * may have (draft-ietf-acme-profiles §4); failing that the first, and the policy says why not. */
+static enum rc choose_profile(struct context *c, const struct directory *d, const struct acme_new_order *body,
+			      const struct eab_scope *scope, const struct profile **out, struct fault *f)
 {
 	for (size_t i = 0; i < d->profile_count; i++) {
-		if ((!wanted.p && eab_allows_profile(scope, d->profiles[i]->name)) ||
-		    (wanted.p && str_eq(d->profiles[i]->name, wanted))) {
+		struct str name = d->profiles[i]->name;
+
+		if (body->profile.p ? str_eq(name, body->profile)
+				    : eab_allows_profile(scope, name) && zones_allow_profile(c->config, body, name)) {
 			*out = d->profiles[i];
-			return eab_check_profile(scope, d->profiles[i]->name, f);
+			return RC_OK;
 		}
 	}
-	if (!wanted.p)
-		return eab_check_profile(scope, d->profiles[0]->name, f);
-	return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE,
-			 "policy: this directory has no profile \"%.*s\"; the directory's meta lists those it has",
-			 STR_ARG(wanted));
+	if (body->profile.p)
+		return fault_set(f, RC_INVALID, PROBLEM_INVALID_PROFILE,
+				 "policy: this directory has no profile \"%.*s\"; the directory's meta lists those it has",
+				 STR_ARG(body->profile));
+	*out = d->profiles[0];
+	return RC_OK;
 }
 
 /* RFC 8555 §7.4: the server may refuse dates it does not honour; ours must fit the profile as the
@@ -101,7 +116,6 @@ static enum rc check_dates(const struct acme_new_order *body, const struct profi
 struct authorizing {
 	const struct account *account;
 	const struct policy_request *policy;
-	const struct eab_scope *scope;
 	const struct acme_new_order *body;
 	struct id *authzs; /* one for each identifier; several may share one (RFC 9444) */
 	bool all_valid;
@@ -124,8 +138,8 @@ static enum rc authorize_one(struct context *c, struct authorizing *a, size_t i,
 			return RC_OK;
 		}
 	}
-	/* A binding key that is not good for the ancestor is no reason to refuse the name below it. */
-	if (ancestor && ancestor->value.p && eab_check_names(a->scope, ancestor, 1, NULL) == RC_OK)
+	/* An ancestor that the account may not have is no reason to refuse the name below it. */
+	if (ancestor && ancestor->value.p)
 		rc = authz_for_ancestor(c, a->account, &(struct ancestor_request){ a->policy, id, ancestor }, made,
 					&is_valid, f);
 	if (rc == RC_OK) {
@@ -138,62 +152,41 @@ static enum rc authorize_one(struct context *c, struct authorizing *a, size_t i,
 	return rc;
 }
 
-/* An authorization for each identifier; all that are refused are reported together
- * (RFC 8555 §6.7.1). Those that name an ancestor come first, so that the ancestor itself, in the same
- * order, needs no authorization of its own. */
+/* An authorization for each identifier. Those that name an ancestor come first, so that the ancestor
+ * itself, in the same order, needs no authorization of its own. */
 static enum rc authorize_all(struct context *c, struct authorizing *a, struct fault *f)
 {
 	const struct acme_new_order *body = a->body;
-	struct fault refused = { 0 };
-	size_t bad = 0;
+	enum rc rc = RC_OK;
 
-	for (size_t n = 0; n < 2 * body->identifier_count; n++) {
+	for (size_t n = 0; rc == RC_OK && n < 2 * body->identifier_count; n++) {
 		size_t i = n % body->identifier_count;
-		const struct identifier *id = &body->identifiers[i];
 		bool has_ancestor = body->ancestors && body->ancestors[i].value.p;
-		AUTO(fault) struct fault one = { 0 };
-		enum rc rc = RC_OK;
 
 		if (has_ancestor == (n < body->identifier_count))
-			rc = authorize_one(c, a, i, &one);
-		if (rc == RC_OK)
-			continue;
-		if (one.problem == PROBLEM_NONE || rc == RC_NOMEM || rc == RC_IO) {
-			fault_done(&refused);
-			return fault_set(f, rc, PROBLEM_SERVER_INTERNAL, "the authorization could not be made");
-		}
-		if (bad++ == 0)
-			(void)fault_set(&refused, rc, one.problem, "%s", one.detail);
-		fault_add_sub(&refused, one.problem, identifier_type_name(id->type), id->shown, "%s",
-			      one.detail);
+			rc = authorize_one(c, a, i, f);
 	}
-	if (bad == 0)
-		return RC_OK;
-	if (f)
-		*f = refused;
-	else
-		fault_done(&refused);
-	return RC_DENIED;
+	return rc;
 }
 
 enum rc order_create(struct context *c, const struct directory *d, const struct account *account,
 		     const struct acme_new_order *body, struct order *out, struct fault *f)
 {
+	const struct authority *authority;
 	const struct profile *profile;
+	const struct zone **zones;
 	struct eab_scope scope;
 	struct order_record r = { .id = id_new() };
 	struct cert_record replaced;
 	uint8_t hash[32];
 	struct policy_request policy = { .directory = d, .eab_kid = account->eab_kid };
-	struct authorizing a = { .account = account, .policy = &policy, .scope = &scope, .body = body,
+	struct authorizing a = { .account = account, .policy = &policy, .body = body,
 				 .all_valid = true };
 	enum rc rc;
 
 	rc = eab_scope_of(c, account->eab_kid, &scope, f);
 	if (rc == RC_OK)
-		rc = eab_check_names(&scope, body->identifiers, body->identifier_count, f);
-	if (rc == RC_OK)
-		rc = choose_profile(d, body->profile, &scope, &profile, f);
+		rc = choose_profile(c, d, body, &scope, &profile, f);
 	if (rc == RC_OK)
 		rc = check_dates(body, profile, c->now, f);
 	if (rc == RC_OK && body->replaces.p)
@@ -204,9 +197,11 @@ enum rc order_create(struct context *c, const struct directory *d, const struct 
 	/* RFC 9773 §5: renewals are exempt. */
 	if (!body->replaces.p)
 		rc = limits_new_order(c, d, account->id, account->eab_kid, body->identifiers, body->identifier_count, f);
+	policy.profile = profile->name;
+	if (rc == RC_OK)
+		rc = policy_names(c, &policy, body->identifiers, body->identifier_count, &zones, &authority, f);
 	if (rc != RC_OK)
 		return rc;
-	policy.profile = profile->name;
 	a.authzs = arena_array(c->arena, body->identifier_count, sizeof(*a.authzs));
 	a.made = arena_array(c->arena, body->ancestors ? body->identifier_count : 1, sizeof(*a.made));
 	if (!a.authzs || !a.made)
@@ -280,6 +275,9 @@ static enum rc order_derive(struct context *c, struct order *o)
 	size_t valid = 0;
 	enum rc rc;
 
+	o->methods = arena_array(c->arena, o->authz_count + 1, sizeof(*o->methods));
+	if (!o->methods)
+		return RC_NOMEM;
 	for (size_t i = 0; i < o->authz_count; i++) {
 		struct authz_record z;
 		enum authz_state state;
@@ -302,6 +300,7 @@ static enum rc order_derive(struct context *c, struct order *o)
 			return order_over(c, o, PROBLEM_UNAUTHORIZED,
 					  "policy: an authorization of the order does not serve names below its own any more "
 					  "(RFC 9444 §4.1); make a new order");
+		o->methods[i] = z.attempted;
 		valid += state == AUTHZ_STATE_VALID;
 	}
 	if (o->record.expires_at <= c->now)
@@ -423,16 +422,22 @@ static enum rc check_csr_names(struct arena *a, const struct order *o, const str
 	return rc;
 }
 
-/* No zone, no certificate: also when the zone went after the proof of control. */
-static enum rc check_zones(struct context *c, const struct order *o, struct fault *f)
+/* What was allowed at newOrder is decided again: the settings may have changed since, and with them
+ * which challenges prove control. */
+static enum rc check_policy(struct context *c, const struct order *o, const struct policy_request *r,
+			    const struct authority **out_authority, struct fault *f)
 {
-	for (size_t i = 0; i < o->identifier_count; i++) {
-		if (!config_zone(c->config, &o->identifiers[i]))
-			return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
-					 "policy: no zone of this server covers %.*s any more",
-					 STR_ARG(o->identifiers[i].shown));
+	const struct zone **zones;
+	enum rc rc = policy_names(c, r, o->identifiers, o->identifier_count, &zones, out_authority, f);
+
+	for (size_t i = 0; rc == RC_OK && i < o->authz_count; i++) {
+		if (!(zones[i]->challenges & o->methods[i]))
+			rc = fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED,
+				       "policy: zone \"%.*s\" no longer takes %s as proof for %.*s; make a new order",
+				       STR_ARG(zones[i]->name), challenge_type_name(o->methods[i]),
+				       STR_ARG(o->identifiers[i].shown));
 	}
-	return RC_OK;
+	return rc;
 }
 
 /* The profile as it was pinned at newOrder (TRUST V29). */
@@ -515,7 +520,9 @@ enum rc order_finalize(struct context *c, struct order *order, const struct acco
 		       struct bytes csr_der, struct fault *f)
 {
 	const struct directory *d = config_directory(c->config, order->record.directory);
+	struct policy_request policy = { .directory = d, .eab_kid = account->eab_kid, .profile = order->record.profile };
 	AUTO(csr) struct csr csr = { 0 };
+	const struct authority *authority;
 	struct issue_request request;
 	const struct profile *profile;
 	uint8_t *hash;
@@ -539,7 +546,7 @@ enum rc order_finalize(struct context *c, struct order *order, const struct acco
 								     : "make a new order");
 	if (!d)
 		return fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED, "policy: the order's directory is gone");
-	rc = check_zones(c, order, f);
+	rc = check_policy(c, order, &policy, &authority, f);
 	if (rc == RC_OK)
 		rc = pinned_profile(c, order, &profile, f);
 	if (rc == RC_OK)
@@ -549,7 +556,7 @@ enum rc order_finalize(struct context *c, struct order *order, const struct acco
 	if (rc != RC_OK)
 		return rc;
 	request = (struct issue_request){
-		.authority = d->authority,
+		.authority = authority,
 		.profile = profile,
 		.identifiers = order->identifiers,
 		.identifier_count = order->identifier_count,
@@ -619,6 +626,30 @@ enum rc order_create_direct(struct context *c, const struct direct_request *d, s
 }
 
 /* --- the issuer's answer --- */
+
+enum rc order_check_issue(struct context *c, const struct order *o, struct fault *f)
+{
+	struct policy_request policy = { .directory = config_directory(c->config, o->record.directory),
+					 .profile = o->record.profile };
+	const struct authority *authority;
+	const struct zone **zones;
+	struct account *account;
+	enum rc rc;
+
+	if (!policy.directory)
+		return fault_set(f, RC_DENIED, PROBLEM_UNAUTHORIZED, "policy: the order's directory is gone");
+	rc = account_owner(c, o->record.account, &account, f);
+	if (rc != RC_OK)
+		return rc;
+	policy.eab_kid = account->eab_kid;
+	rc = policy_names(c, &policy, o->identifiers, o->identifier_count, &zones, &authority, f);
+	account_unref(account);
+	if (rc == RC_OK && !str_eq(authority->name, o->record.authority))
+		rc = fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+			       "policy: authority \"%.*s\" issues for these names now, not \"%.*s\"; make a new order",
+			       STR_ARG(authority->name), STR_ARG(o->record.authority));
+	return rc;
+}
 
 enum rc order_issued(struct context *c, struct order *order, struct bytes certificate)
 {

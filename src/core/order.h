@@ -23,6 +23,7 @@ struct order {
 	size_t identifier_count;
 	struct id *authzs; /* one for each identifier; several may share one (RFC 9444) */
 	size_t authz_count;
+	int64_t *methods; /* the challenge that proved each; of an order that is ready */
 	struct str error; /* stored, or derived from the authorization that failed */
 };
 
@@ -50,6 +51,11 @@ struct direct_request {
 };
 enum rc order_create_direct(struct context *c, const struct direct_request *d, struct order *out,
 			    struct fault *f) MUST_USE;
+
+/* Policy once more, right before the issuer is asked for what was recorded at finalize: the account,
+ * its binding, zones and blocks may have changed since, and RFC 8555 §7.3.6 wants pending operations
+ * of a deactivated account to end. */
+enum rc order_check_issue(struct context *c, const struct order *order, struct fault *f) MUST_USE;
 
 /* The issuer answered: processing becomes valid with its certificate, or invalid with the reason. */
 enum rc order_issued(struct context *c, struct order *order, struct bytes certificate) MUST_USE;

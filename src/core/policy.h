@@ -20,7 +20,17 @@ struct policy_request {
  * that is blocked, that its zone excepts, or that another zone does not let this account have. */
 enum rc policy_zone(struct context *c, const struct policy_request *r, const struct identifier *id,
 		    const struct zone **out, struct fault *f) MUST_USE;
-/* Only whether a zone's `profiles` allow this one. */
+
+/* The same for the names of one certificate; all that are refused are reported together, as
+ * subproblems (RFC 8555 §6.7.1). One authority signs: names whose zones have different ones are
+ * refused. *out_zones: one for each name, in the arena. */
+enum rc policy_names(struct context *c, const struct policy_request *r, const struct identifier *v, size_t count,
+		     const struct zone ***out_zones, const struct authority **out_authority,
+		     struct fault *f) MUST_USE;
+
+/* Who issues for names of the zone in this directory. */
+const struct authority *policy_authority(const struct policy_request *r, const struct zone *z);
+/* Whether the zone's `profiles` allow this one. */
 bool policy_zone_has_profile(const struct zone *z, struct str profile);
 
 #endif

@@ -61,6 +61,7 @@ static const struct {
 	[LIMIT_ORDERS_DIRECTORY] = { "new-orders-per-directory", { 0, HOUR }, { 0, HOUR } },
 	[LIMIT_CERTS_NAME] = { "certificates-per-name", { 5, 7 * DAY }, { 0, 7 * DAY } },
 	[LIMIT_FAILED_VALIDATIONS] = { "failed-validations", { 5, HOUR }, { 60, HOUR } },
+	[LIMIT_CERTS_ZONE] = { "certificates-per-zone", { 0, HOUR }, { 0, HOUR } },
 };
 
 const char *limit_rule_name(enum limit_rule rule)
@@ -170,10 +171,9 @@ static enum rc refuse(struct limits *l, enum limit_rule rule, const struct limit
 	return RC_LIMIT;
 }
 
-static enum rc visit(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject, bool take,
-		     struct fault *f)
+static enum rc visit_limit(struct limits *l, const struct limit *limit, enum limit_rule rule, struct str subject,
+			   bool take, struct fault *f)
 {
-	const struct limit *limit = &c->limits[rule];
 	int64_t now = clock_now_ms() * 1000, period = limit->period_s * SECOND, at, wait;
 	struct bucket *set, *b;
 	uint8_t hash[16];
@@ -202,6 +202,12 @@ static enum rc visit(struct limits *l, const struct config *c, enum limit_rule r
 	}
 	pthread_mutex_unlock(&s->lock);
 	return wait > 0 ? refuse(l, rule, limit, subject, wait, f) : RC_OK;
+}
+
+static enum rc visit(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject, bool take,
+		     struct fault *f)
+{
+	return visit_limit(l, &c->limits[rule], rule, subject, take, f);
 }
 
 enum rc limits_take(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
@@ -262,6 +268,29 @@ static enum rc visit_names(struct context *c, const struct identifier *names, si
 	return rc;
 }
 
+/* Each zone once, however many of the names are its own. */
+static enum rc visit_zones(struct context *c, const struct identifier *names, size_t count, bool take, struct fault *f)
+{
+	const struct zone **seen = arena_array(c->arena, count + 1, sizeof(*seen));
+	size_t seen_count = 0;
+	enum rc rc = RC_OK;
+
+	if (!seen)
+		return RC_NOMEM;
+	for (size_t i = 0; rc == RC_OK && i < count; i++) {
+		const struct zone *z = config_zone(c->config, &names[i]);
+		bool is_new = z && z->certificates.count;
+
+		for (size_t k = 0; is_new && k < seen_count; k++)
+			is_new = seen[k] != z;
+		if (!is_new)
+			continue;
+		seen[seen_count++] = z;
+		rc = visit_limit(c->service->limits, &z->certificates, LIMIT_CERTS_ZONE, z->name, take, f);
+	}
+	return rc;
+}
+
 static enum rc visit_order(struct context *c, const struct directory *d, struct str account, struct str eab_kid,
 			   bool take, struct fault *f)
 {
@@ -296,6 +325,8 @@ enum rc limits_new_order(struct context *c, const struct directory *d, struct id
 	/* First whether all allow it, so that a refusal by one costs nothing with the others. */
 	rc = visit_names(c, names, count, false, f);
 	if (rc == RC_OK)
+		rc = visit_zones(c, names, count, false, f);
+	if (rc == RC_OK)
 		rc = visit_order(c, d, subject, eab_kid, false, f);
 	if (rc == RC_OK)
 		rc = visit_order(c, d, subject, eab_kid, true, f);
@@ -311,7 +342,11 @@ enum rc limits_new_cert(struct context *c, const struct identifier *names, size_
 		return RC_OK;
 	rc = visit_names(c, names, count, false, f);
 	if (rc == RC_OK)
+		rc = visit_zones(c, names, count, false, f);
+	if (rc == RC_OK)
 		rc = visit_names(c, names, count, true, f);
+	if (rc == RC_OK)
+		rc = visit_zones(c, names, count, true, f);
 	c->limits_taken = rc == RC_OK;
 	return rc;
 }
@@ -448,10 +483,19 @@ static int fuller(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+static const struct limit *limit_of(const struct config *c, const struct bucket *b)
+{
+	for (size_t i = 0; b->rule == LIMIT_CERTS_ZONE && i < c->zone_count; i++) {
+		if (str_eq(c->zones[i].name, (struct str){ b->subject, b->subject_len }))
+			return &c->zones[i].certificates;
+	}
+	return &c->limits[b->rule];
+}
+
 /* How many of its limit a bucket has given and not yet got back. */
 static int64_t used(const struct config *c, const struct bucket *b, int64_t now)
 {
-	const struct limit *limit = &c->limits[b->rule];
+	const struct limit *limit = limit_of(c, b);
 	int64_t interval = limit->count ? limit->period_s * SECOND / limit->count : 0;
 
 	if (b->untouched_at <= now || interval == 0)

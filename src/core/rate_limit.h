@@ -40,7 +40,7 @@ enum rc limits_take_address(struct limits *l, const struct config *c, enum limit
 /* All that count for a new order, or none of them. Once in a request, however often it runs. */
 enum rc limits_new_order(struct context *c, const struct directory *d, struct id account, struct str eab_kid,
 			 const struct identifier *names, size_t count, struct fault *f) MUST_USE;
-/* One certificate for each of the names, at finalize. */
+/* One certificate for each of the names and each of their zones, at finalize. */
 enum rc limits_new_cert(struct context *c, const struct identifier *names, size_t count,
 			struct fault *f) MUST_USE;
 

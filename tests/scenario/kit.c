@@ -1,6 +1,7 @@
 /* kit.c - see kit.h. */
 #include "kit.h"
 
+#include "acme/jws.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -156,11 +157,12 @@ static struct config *read_settings(const char *tail)
 			    "store: \"memory:\"\n"
 			    "authorities:\n"
 			    "  lab: {key: \"file:%s/issuing.key\", chain: \"%s/chain.pem\"}\n"
+			    "  second: {key: \"file:%s/issuing.key\", chain: \"%s/chain.pem\"}\n"
 			    "directories:\n"
 			    "  default: {issuer: lab, profiles: [server, short]}\n"
 			    "  bound: {issuer: lab, eab_required: true}\n"
 			    "eab_keys: {k1: {key: \"file:%s/eab.key\"}, k2: {key: \"file:%s/eab2.key\"}}\n"
-			    "%s", folder, folder, folder, folder, tail);
+			    "%s", folder, folder, folder, folder, folder, folder, tail);
 	if (!text || config_from_text(&a, str_of(text), "assay.yaml", &c, &errors) != RC_OK) {
 		for (size_t i = 0; i < errors.count; i++)
 			print_error("%s\n", errors.v[i].text);
@@ -384,7 +386,7 @@ struct pubkey *kit_pubkey(void)
 	return pubkeys[pubkey_count++] = pubkey_ref(privkey_pubkey(key));
 }
 
-const struct account *kit_account(void)
+static const struct account *new_account(const char *kid, const char *mac_key)
 {
 	struct acme_new_account body = { .terms_agreed = true };
 	struct new_account n = { .key = kit_pubkey(), .body = &body, .url = STR("https://ca.test/acme/new-account"),
@@ -394,6 +396,8 @@ const struct account *kit_account(void)
 	struct account *account;
 	bool is_new;
 
+	if (kid)
+		must(jws_sign_eab(&kit.actor.arena, str_bytes(str_of(mac_key)), str_of(kid), n.url, n.key, &body.eab));
 	must(kit_end(account_create(c, config_directory(c->config, STR("default")), &n, &record, &is_new,
 				    &kit.actor.f)));
 	assert_true(is_new);
@@ -403,6 +407,17 @@ const struct account *kit_account(void)
 	assert_true(account_count < ACCOUNTS_MAX);
 	accounts[account_count++] = account;
 	return account;
+}
+
+const struct account *kit_account(void)
+{
+	return new_account(NULL, NULL);
+}
+
+const struct account *kit_bound_account(const char *kid)
+{
+	return new_account(kid, strcmp(kid, "k1") == 0 ? "0123456789abcdef0123456789abcdef"
+						       : "fedcba9876543210fedcba9876543210");
 }
 
 enum rc kit_authenticate(struct id id)

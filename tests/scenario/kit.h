@@ -64,8 +64,8 @@ int kit_setup(void **state);
 int kit_teardown(void **state);
 #define SCENARIO(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 
-/* The settings from here on: this text behind the fixed head (authority, directories "default" and
- * "bound", EAB key "k1"), as after a SIGHUP. */
+/* The settings from here on: this text behind the fixed head (authorities "lab" and "second", directories
+ * "default" and "bound", EAB keys "k1" and "k2"), as after a SIGHUP. */
 void kit_settings(const char *tail);
 /* Ends the service without finishing anything and starts another on the same store. */
 void kit_crash(void);
@@ -95,6 +95,8 @@ void kit_assert_fault(enum problem problem, const char *text);
 struct pubkey *kit_pubkey(void); /* a new one; freed at the end */
 /* Registered in the directory "default" with a new key. The reference is the kit's. */
 const struct account *kit_account(void);
+/* The same, bound by the key "k1" or "k2" of the settings (RFC 8555 §7.3.4). */
+const struct account *kit_bound_account(const char *kid);
 /* As a request of this account would be authenticated now. */
 enum rc kit_authenticate(struct id account);
 /* "dns:a.test ip:10.0.0.1" */

@@ -190,7 +190,12 @@ void show_zone(struct request *req, struct json_out *o, const char *key, const s
 	json_out_open(o, key, '{');
 	json_out_int(o, "number", (int64_t)z->number);
 	show_strs(o, "names", &raw->names);
-	show_strs(o, "challenges", &raw->challenges);
+	json_out_open(o, "challenges", '[');
+	for (int64_t bit = 1; bit <= z->challenges; bit <<= 1) {
+		if (z->challenges & bit)
+			json_out_str(o, NULL, str_of(challenge_type_name(bit)));
+	}
+	json_out_close(o, ']');
 	json_out_str(o, "address_policy", str_of(presets[z->targets.preset]));
 	show_strs(o, "targets", &raw->targets);
 	show_strs(o, "deny_targets", &raw->deny_targets);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "core/authz.h"
 #include "core/config.h"
 #include "crypto/digest.h"
 #include "issuer/ca_create.h"
@@ -106,6 +107,31 @@ static void test_config__each_error_is_named(void **state)
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], challenges: [http-02]}]\n", "must be http-01" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], targets: [10.0.0.0/33]}]\n", "targets" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], resolver: nine}]\n", "resolver" },
+		{ HEAD DIRECTORIES "zones:\n  - names: [\"*\"]\n    issuer: labb\n", "assay.yaml:7: issuer: there is no such authority" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], profiles: [server, servre]}]\n", "profiles: there is no such profile" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], certificates: often}]\n", "certificates: must be like 100/h" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east]}]\n", "there is no such probe" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east, east]}]\nprobes: {east: {key: ab}}\n", "same probe twice" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east], probe_quorum: 2}]\nprobes: {east: {key: ab}}\n",
+		  "greater than the number of `probes`" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probe_quorum: 1}]\n", "greater than the number" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], bindings: [k1]}]\n", "only count with `accounts: bindings`" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], accounts: bindings}]\n", "add `bindings: [KEY]`" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], except: [a..b]}]\n", "except: " },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*.a\"], except: [\"*\"]}]\n", "would except everything" },
+		{ HEAD DIRECTORIES "zones: [{names: []}]\n", "names: a zone needs at least one" },
+		{ HEAD DIRECTORIES "zones: [{name: a b, names: [\"*\"]}]\n", "name: a name is 1 to 64 letters" },
+		{ HEAD DIRECTORIES "zones:\n  - {name: a, names: [\"*.a\"]}\n  - {name: a, names: [\"*.b\"]}\n",
+		  "assay.yaml:8: name: another zone has the same" },
+		{ HEAD DIRECTORIES "zones:\n  - {name: a, names: [x.test]}\n  - {name: b, names: [\n    y.test,\n    X.TEST.]}\n",
+		  "assay.yaml:10: names: zone \"a\" has X.TEST. already" },
+		{ HEAD DIRECTORIES "zones: [{names: [10.0.0.0/8]}, {names: [10.0.0.0/8]}, {names: [10.0.0.0/8]}]\n", "already" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\", \"*\"]}]\n", "already" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], preset: internet}]\n", "preset" },
+		{ HEAD DIRECTORIES "block: {names: [\"*.*.test\"]}\n", "block.names" },
+		{ HEAD DIRECTORIES "block: {tlds: [zip, .mov]}\n", "block.tlds: must be the last label" },
+		{ HEAD DIRECTORIES "block: {tlds: [co.uk]}\n", "without dots" },
+		{ HEAD DIRECTORIES "block: {tlds: [\"\"]}\n", "block.tlds" },
 		{ HEAD DIRECTORIES "profiles: {p: {lifetime: 10d, max_lifetime: 5d}}\n", "less than lifetime" },
 		{ HEAD DIRECTORIES "profiles: {p: {usages: [code]}}\n", "server or client" },
 		{ HEAD DIRECTORIES "profiles: {p: {keys: [rsa1024]}}\n", "must be p256" },
@@ -120,8 +146,8 @@ static void test_config__each_error_is_named(void **state)
 		struct config *c = NULL;
 		bool found = false;
 
-		assert_int_equal(config_from_text(&arena, with_folder(cases[i].text), "assay.yaml", &c, &errors),
-				 RC_INVALID);
+		if (config_from_text(&arena, with_folder(cases[i].text), "assay.yaml", &c, &errors) != RC_INVALID)
+			fail_msg("case %zu is not refused: %s", i, cases[i].error);
 		assert_null(c);
 		for (size_t k = 0; k < errors.count; k++)
 			found |= strstr(errors.v[k].text, cases[i].error) != NULL;
@@ -183,6 +209,181 @@ static void test_config__any_is_the_least_specific(void **state)
 	assert_int_equal(identifier_parse(&arena, STR("ip"), STR("192.0.2.1"), &id, NULL), RC_OK);
 	assert_int_equal(config_zone(c, &id)->number, 0);
 	config_unref(c);
+}
+
+static void test_config__presets_give_what_is_not_set(void **state)
+{
+	struct config *c = good(HEAD DIRECTORIES
+				"preset: public\n"
+				"zones:\n"
+				"  - {names: [\"*\"]}\n"
+				"  - {names: [\"*.lab.test\"], preset: private}\n"
+				"  - {names: [\"*.x.test\"], preset: public, caa: off, address_policy: dev, dns: resolver, dnssec: off, challenges: [dns-01]}\n"
+				"  - {names: [\"*.y.test\"], preset: private, caa: enforce, dnssec: require, dns: authoritative, address_policy: private}\n");
+	static const struct {
+		enum addr_preset targets;
+		enum caa_mode caa;
+		enum zone_dnssec dnssec;
+		enum zone_dns dns;
+		int64_t challenges;
+	} expected[] = {
+		{ ADDR_PUBLIC, CAA_ENFORCE, ZONE_DNSSEC_VALIDATE, ZONE_DNS_AUTHORITATIVE,
+		  CHALLENGE_HTTP_01 | CHALLENGE_DNS_01 | CHALLENGE_TLS_ALPN_01 },
+		{ ADDR_PRIVATE, CAA_REPORT, ZONE_DNSSEC_OFF, ZONE_DNS_RESOLVER, CHALLENGE_HTTP_01 },
+		{ ADDR_DEV, CAA_OFF, ZONE_DNSSEC_OFF, ZONE_DNS_RESOLVER, CHALLENGE_DNS_01 },
+		{ ADDR_PRIVATE, CAA_ENFORCE, ZONE_DNSSEC_REQUIRE, ZONE_DNS_AUTHORITATIVE, CHALLENGE_HTTP_01 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(expected); i++) {
+		const struct zone *z = &c->zones[i];
+
+		assert_int_equal(z->targets.preset, expected[i].targets);
+		assert_int_equal(z->caa, expected[i].caa);
+		assert_int_equal(z->dnssec, expected[i].dnssec);
+		assert_int_equal(z->dns, expected[i].dns);
+		assert_int_equal(z->challenges, expected[i].challenges);
+	}
+	config_unref(c);
+	c = good(HEAD DIRECTORIES "zones: [{names: [\"*\"]}]\n"); /* without a word: private */
+	assert_int_equal(c->zones[0].targets.preset, ADDR_PRIVATE);
+	assert_int_equal(c->zones[0].caa, CAA_REPORT);
+	config_unref(c);
+}
+
+/* --- the most specific wins, whatever the order --- */
+
+#define PROPERTY_ZONES 24
+#define PROPERTY_ROUNDS 60
+static uint32_t property_state;
+
+static unsigned property_random(unsigned below)
+{
+	property_state = property_state * 1664525 + 1013904223;
+	return (property_state >> 8) % below;
+}
+
+/* Few labels, so that names often meet patterns. */
+static char *property_name(void)
+{
+	char *text = arena_printf(&arena, "%c.test", 'a' + (int)property_random(3));
+
+	for (unsigned n = property_random(3); n > 0; n--)
+		text = arena_printf(&arena, "%c.%s", 'a' + (int)property_random(3), text);
+	return text;
+}
+
+static char *property_pattern(void)
+{
+	switch (property_random(4)) {
+	case 0:
+		return property_name();
+	case 1:
+		return property_random(2) ? arena_printf(&arena, "10.%u.0.0/%u", property_random(2), 16 + property_random(5))
+					  : arena_printf(&arena, "10.0.0.0/%u", 8 + property_random(5));
+	case 2:
+		return property_random(8) ? arena_printf(&arena, "10.%u.%u.1", property_random(2), property_random(2))
+					  : arena_printf(&arena, "*");
+	}
+	return arena_printf(&arena, "*.%s", property_name());
+}
+
+/* Written down from the definition, without the code under test: the longest text of what fits. */
+static bool oracle_fits(const char *pattern, const char *name, int *out_rank)
+{
+	size_t pattern_len = strlen(pattern), name_len = strlen(name);
+
+	if (strcmp(pattern, "*") == 0) {
+		*out_rank = 0;
+		return true;
+	}
+	if (strcmp(pattern, name) == 0) {
+		*out_rank = strncmp(pattern, "*.", 2) == 0 ? (int)pattern_len : 1000;
+		return true;
+	}
+	*out_rank = (int)pattern_len;
+	return strncmp(pattern, "*.", 2) == 0 && name_len > pattern_len - 1 &&
+	       strcmp(name + name_len - (pattern_len - 1), pattern + 1) == 0 && strcmp(name, pattern + 2) != 0;
+}
+
+static const char *zones_text(char **patterns, const unsigned *order, size_t count)
+{
+	char *text = arena_printf(&arena, "%szones:\n", HEAD DIRECTORIES);
+
+	for (size_t i = 0; i < count; i++)
+		text = arena_printf(&arena, "%s  - {name: z%u, names: [\"%s\"]}\n", text, order[i], patterns[order[i]]);
+	return text;
+}
+
+static size_t property_patterns(char **patterns)
+{
+	struct zone_pattern parsed[PROPERTY_ZONES];
+	size_t count = 0;
+
+	for (unsigned tries = 0; tries < 4 * PROPERTY_ZONES && count < PROPERTY_ZONES; tries++) {
+		bool is_new = true;
+
+		patterns[count] = property_pattern();
+		assert_int_equal(zone_pattern_parse(&arena, str_of(patterns[count]), &parsed[count], NULL), RC_OK);
+		for (size_t i = 0; i < count; i++)
+			is_new &= zone_pattern_compare(&parsed[i], &parsed[count]) != 0;
+		count += is_new;
+	}
+	return count;
+}
+
+static void property_round(void)
+{
+	char *patterns[PROPERTY_ZONES];
+	unsigned order[PROPERTY_ZONES];
+	size_t count = property_patterns(patterns);
+	struct config *c[2];
+
+	for (unsigned i = 0; i < count; i++)
+		order[i] = i;
+	for (int k = 0; k < 2; k++) {
+		for (size_t i = count; i > 1; i--) {
+			unsigned other = property_random((unsigned)i), last = order[i - 1];
+
+			order[i - 1] = order[other];
+			order[other] = last;
+		}
+		c[k] = good(zones_text(patterns, order, count));
+	}
+	for (int n = 0; n < 40; n++) {
+		bool is_ip = property_random(3) == 0;
+		const char *name = is_ip ? arena_printf(&arena, "10.%u.%u.%u", property_random(2), property_random(2), property_random(3))
+					 : arena_printf(&arena, "%s%s", property_random(4) ? "" : "*.", property_name());
+		const struct zone *z[2];
+		struct identifier id;
+		int best = -1, best_rank = -1, rank;
+
+		assert_int_equal(identifier_parse(&arena, is_ip ? STR("ip") : STR("dns"), str_of(name), &id, NULL), RC_OK);
+		for (int k = 0; k < 2; k++)
+			z[k] = config_zone(c[k], &id);
+		assert_true(!z[0] == !z[1]);
+		if (z[0])
+			assert_true(str_eq(z[0]->name, z[1]->name));
+		for (size_t i = 0; !is_ip && i < count; i++) {
+			if (patterns[i][0] != '1' && oracle_fits(patterns[i], name, &rank) && rank > best_rank) {
+				best = (int)i;
+				best_rank = rank;
+			}
+		}
+		if (!is_ip && (z[0] ? strtol(z[0]->name.p + 1, NULL, 10) : -1) != best)
+			fail_msg("%s falls into %s, not %s", name, z[0] ? z[0]->pattern_text.p : "none",
+				 best < 0 ? "none" : patterns[best]);
+	}
+	config_unref(c[0]);
+	config_unref(c[1]);
+}
+
+static void test_config__the_most_specific_wins_whatever_the_order(void **state)
+{
+	(void)state;
+	property_state = 1;
+	for (int i = 0; i < PROPERTY_ROUNDS; i++)
+		property_round();
 }
 
 static void test_config__what_a_zone_excepts_falls_to_another(void **state)
@@ -258,6 +459,8 @@ int main(void)
 		cmocka_unit_test(test_config__each_error_is_named),
 		cmocka_unit_test(test_config__the_most_specific_zone_wins),
 		cmocka_unit_test(test_config__any_is_the_least_specific),
+		cmocka_unit_test(test_config__presets_give_what_is_not_set),
+		cmocka_unit_test(test_config__the_most_specific_wins_whatever_the_order),
 		cmocka_unit_test(test_config__what_a_zone_excepts_falls_to_another),
 		cmocka_unit_test(test_zone_pattern_touches__a_wildcard_takes_along_one_label),
 		cmocka_unit_test(test_config__the_signers_law_names_every_profile),
