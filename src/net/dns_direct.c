@@ -84,6 +84,19 @@ static void fail(struct dns_direct *q, const char *what)
 	loop_timer_set(q->timer, 0);
 }
 
+/* What is our own trouble says nothing about the server, which must not get away with it. */
+static void fail_errno(struct dns_direct *q, int err)
+{
+	fail(q, targets_errno_text(err));
+	if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
+		q->answer.rc = RC_BUSY;
+}
+
+static void fail_nomem(struct dns_direct *q)
+{
+	fail_errno(q, ENOMEM);
+}
+
 /* --- the response --- */
 
 static void accept_response(struct dns_direct *q, struct bytes packet)
@@ -120,7 +133,10 @@ static void on_tcp_readable(evutil_socket_t fd, short what, void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		fail(q, n == 0 ? "it closed the connection" : targets_errno_text(errno));
+		if (n == 0)
+			fail(q, "it closed the connection");
+		else
+			fail_errno(q, errno);
 		return;
 	}
 	q->response_len += (size_t)n;
@@ -151,14 +167,14 @@ static void on_tcp_connected(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err != 0) {
-		fail(q, targets_errno_text(err));
+		fail_errno(q, err);
 		return;
 	}
 	/* So little always fits into the buffer of a new connection. */
 	if (send(fd, q->query, TCP_PREFIX + q->query_len, MSG_NOSIGNAL) != (ssize_t)(TCP_PREFIX + q->query_len))
-		fail(q, targets_errno_text(errno));
+		fail_errno(q, errno);
 	else if (!watch(q, EV_READ | EV_PERSIST, on_tcp_readable))
-		fail(q, "this server is out of memory");
+		fail_nomem(q);
 }
 
 /* --- asking --- */
@@ -183,7 +199,7 @@ static bool dial(struct dns_direct *q, int type)
 	q->fd = socket(q->server.sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (q->fd >= 0 && (connect(q->fd, &q->server.sa, q->server.len) == 0 || errno == EINPROGRESS))
 		return true;
-	fail(q, targets_errno_text(errno));
+	fail_errno(q, errno);
 	return false;
 }
 
@@ -194,13 +210,13 @@ static void ask_tcp(struct dns_direct *q)
 	q->response = malloc(TCP_OCTETS);
 	write_query(q, false);
 	if (!q->response) {
-		fail(q, "this server is out of memory");
+		fail_nomem(q);
 		return;
 	}
 	if (!dial(q, SOCK_STREAM))
 		return;
 	if (!watch(q, EV_WRITE, on_tcp_connected)) {
-		fail(q, "this server is out of memory");
+		fail_nomem(q);
 		return;
 	}
 	loop_timer_set(q->timer, q->share_ms);
@@ -215,7 +231,7 @@ static void on_udp_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			fail(q, targets_errno_text(errno));
+			fail_errno(q, errno);
 		return;
 	}
 	switch (dns_reply_match(bytes_of(packet, (size_t)n), query_of(q))) {
@@ -238,9 +254,9 @@ static void ask_udp(struct dns_direct *q)
 	if (!dial(q, SOCK_DGRAM))
 		return;
 	if (send(q->fd, q->query + TCP_PREFIX, q->query_len, MSG_NOSIGNAL) != (ssize_t)q->query_len)
-		fail(q, targets_errno_text(errno));
+		fail_errno(q, errno);
 	else if (!watch(q, EV_READ | EV_PERSIST, on_udp_readable))
-		fail(q, "this server is out of memory");
+		fail_nomem(q);
 	else
 		loop_timer_set(q->timer, q->share_ms);
 }

@@ -198,6 +198,9 @@ static void on_server(void *arg, const struct dns_answer *a)
 			return;
 		if (!a->alias.len)
 			w->spec.answer(w->spec.arg, label, a);
+	} else if (a->rc != RC_IO && a->rc != RC_TIMEOUT) {
+		fail_internal(w, a->rc);
+		return;
 	} else if (!w->silent[0]) {
 		snprintf(w->silent, sizeof(w->silent), "%.120s: %s", label, a->rc == RC_TIMEOUT ? "no answer" : a->why);
 	}

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -402,6 +403,25 @@ static void test_dns_direct_ask__no_socket_for_it(void **state)
 	dns_direct_cancel(NULL);
 }
 
+/* Our own trouble is no silence of the server: it must not be left out for that. */
+static void test_dns_direct_ask__no_descriptors_left(void **state)
+{
+	struct dns_direct_spec spec = { .name = STR("a.zone.test"), .type = DNS_TXT, .timeout_ms = 900 };
+	struct dns_answer answer = { 0 };
+	struct rlimit old, none;
+	struct dns_direct *q;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = old.rlim_max };
+	spec.server = addr_from_ip((uint8_t[]){ 127, 0, 0, 2 }, 4, env.port);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(dns_direct_ask(env.loop, &spec, on_direct, &answer, &q), RC_OK);
+	loop_run(env.loop);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(answer.rc, RC_BUSY);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest TESTS[] = {
@@ -415,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_rfc5452_9_1__what_is_not_the_answer_is_not_looked_at),
 		cmocka_unit_test(test_dns_walk__cancel),
 		cmocka_unit_test(test_dns_direct_ask__no_socket_for_it),
+		cmocka_unit_test(test_dns_direct_ask__no_descriptors_left),
 	};
 
 	return cmocka_run_group_tests(TESTS, setup, teardown);
