@@ -230,6 +230,48 @@ class UacmeRsa(Uacme):
     kind = "RSA"
 
 
+class AcmeSh(Client):
+    """Not a package of Debian: it runs where acme.sh is on the PATH."""
+
+    program = "acme.sh"
+
+    def acme_sh(self, *arguments):
+        self.run(self.program, "--home", self.home / "acme.sh", "--server", self.directory, "--ca-bundle", self.roots,
+                 *arguments)
+
+    def domains(self, names):
+        return [a for n in names for a in ("-d", n)]
+
+    def file(self, names):
+        return self.home / "acme.sh" / f"{names[0]}_ecc" / "fullchain.cer"
+
+    def root(self):
+        """acme.sh wants the root of the site and makes .well-known/acme-challenge in it."""
+        root = self.home / "site"
+        if not root.exists():
+            (root / ".well-known").mkdir(parents=True)
+            (root / ".well-known" / "acme-challenge").symlink_to(self.webroot())
+        return root
+
+    def issue(self, *names):
+        self.acme_sh("--register-account", "-m", "a@example.com")
+        self.acme_sh("--issue", *self.domains(names), "-w", self.root())
+        return self.file(names).read_bytes()
+
+    def renew(self, *names):
+        self.acme_sh("--renew", "-d", names[0], "--force")
+        return self.file(names).read_bytes()
+
+    def revoke(self, *names):
+        self.acme_sh("--revoke", "-d", names[0], "--revoke-reason", "4")
+
+    def update_contact(self, address):
+        self.acme_sh("--update-account", "-m", address)
+
+    def deactivate(self):
+        self.acme_sh("--deactivate-account")
+
+
 class AcmeTiny(Client):
     program = "acme-tiny"
 
@@ -343,7 +385,7 @@ def served(port, name):
         return None
 
 
-CLIENTS = [Certbot, CertbotPip, Lego, Dehydrated, Uacme, UacmeRsa, AcmeTiny, Acmetool, Caddy]
+CLIENTS = [Certbot, CertbotPip, Lego, AcmeSh, Dehydrated, Uacme, UacmeRsa, AcmeTiny, Acmetool, Caddy]
 
 
 def missing(kind):
