@@ -508,8 +508,7 @@ enum rc kit_respond(const struct account *a, struct id authz)
 	enum rc rc = authz_load_for(c, a, authz, &z, &kit.actor.f);
 
 	if (rc == RC_OK)
-		rc = challenge_respond(c, &z, z.offered & CHALLENGE_HTTP_01 ? CHALLENGE_HTTP_01 : CHALLENGE_DNS_01,
-				       &kit.actor.f);
+		rc = challenge_respond(c, &z, z.offered & -z.offered, &kit.actor.f); /* http-01 first */
 	return kit_end(rc);
 }
 

@@ -34,7 +34,7 @@ struct validation {
 	validation_done_fn done; /* NULL: cancelled while its answer was on the way */
 	void *arg;
 	enum answer answer;
-	bool is_posted;
+	bool is_posted, stays;
 };
 
 static struct {
@@ -44,6 +44,7 @@ static struct {
 } scripts[SCRIPTS_MAX];
 static size_t script_count;
 static enum answer usual_answer = ANSWER_VALID;
+static int64_t valid_until; /* of records that stay */
 
 static struct {
 	char identifier[LIMIT_NAME + 8];
@@ -77,6 +78,11 @@ void script_validations(const char *identifier, const enum answer *answers, size
 void script_all(enum answer answer)
 {
 	usual_answer = answer;
+}
+
+void script_valid_until(int64_t at_s)
+{
+	valid_until = at_s;
 }
 
 static bool is_about(const char *have, const char *wanted)
@@ -138,6 +144,7 @@ static void validation_ends(struct loop_work *w)
 	}
 	activity++;
 	result.valid = v->answer == ANSWER_VALID;
+	result.valid_until = result.valid && v->stays ? valid_until : 0;
 	result.transient = v->answer == ANSWER_TRANSIENT;
 	result.problem = result.valid ? PROBLEM_NONE
 				      : v->answer == ANSWER_TRANSIENT ? PROBLEM_CONNECTION : PROBLEM_UNAUTHORIZED;
@@ -201,6 +208,19 @@ static enum rc scripted_start(struct validator_env *env, const struct validation
 	return RC_OK;
 }
 
+static enum rc scripted_persist_start(struct validator_env *env, const struct validation_request *r,
+				      validation_done_fn done, void *arg, struct validation **out)
+{
+	enum rc rc;
+
+	if (!str_starts(r->account_url, "https://") || r->issuer_count == 0 || !r->issuers[0].len)
+		fail_now("the validation request is not whole");
+	rc = scripted_start(env, r, done, arg, out);
+	if (rc == RC_OK)
+		(*out)->stays = true;
+	return rc;
+}
+
 static void scripted_cancel(struct validation *v)
 {
 	if (!v)
@@ -219,7 +239,12 @@ static const struct validator_ops scripted_dns01 = {
 	.type = "dns-01", .challenge = CHALLENGE_DNS_01, .wildcard = true,
 	.start = scripted_start, .cancel = scripted_cancel,
 };
-static const struct validator_ops *const scripted[] = { &VALIDATOR_HTTP01, &scripted_dns01, NULL };
+static const struct validator_ops scripted_persist01 = {
+	.type = "dns-persist-01", .challenge = CHALLENGE_DNS_PERSIST_01, .wildcard = true,
+	.start = scripted_persist_start, .cancel = scripted_cancel,
+};
+static const struct validator_ops *const scripted[] = { &VALIDATOR_HTTP01, &scripted_dns01, &scripted_persist01,
+							 NULL };
 
 const struct validator_ops *const *validators(void)
 {
@@ -642,4 +667,5 @@ void script_reset(void)
 	usual_answer = ANSWER_VALID;
 	dns_script = DNS_HAS_NONE;
 	dns_count = 0;
+	valid_until = 0;
 }

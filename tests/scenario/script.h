@@ -23,6 +23,8 @@ void script_validations(const char *identifier, const enum answer *answers, size
 	script_validations(identifier, (const enum answer[]){ __VA_ARGS__ }, \
 			   COUNT_OF(((const enum answer[]){ __VA_ARGS__ })))
 void script_all(enum answer answer);
+/* Persistent records (dns-persist-01) are valid until then; 0, as at first: for good. */
+void script_valid_until(int64_t at_s);
 /* All held validations of this identifier (NULL: of all) get this answer. Returns how many. */
 unsigned script_release(const char *identifier, enum answer answer);
 /* Attempts so far, and when (monotonic ms) the n-th began, n from 0. NULL: of all identifiers. */

@@ -408,6 +408,31 @@ static void test_restart__validations_go_on(void **state)
 	assert_int_equal(kit_count(&JOBS), 0);
 }
 
+/* Its owner takes a persistent record away to take back the permission: it is asked for with each order,
+ * and says itself for how long it is good. */
+static void test_dns_persist_01__asked_for_with_each_order(void **state)
+{
+	const struct account *a;
+	struct id first, second;
+
+	(void)state;
+	kit_settings("zones: [{names: [a.test, \"*.a.test\"], challenges: [dns-persist-01], caa: off}]\n");
+	a = kit_account();
+	first = kit_ready(a, "dns:a.test");
+	assert_int_equal(kit_authz(kit_authz_id(first, 0)).expires_at, clock_now_s() + 8 * 3600);
+	second = kit_order(a, "dns:a.test");
+	assert_int_equal(kit_state(second), ORDER_STATE_PENDING);
+	assert_false(id_eq(kit_authz_id(first, 0), kit_authz_id(second, 0)));
+	script_valid_until(clock_now_s() + 3600);
+	kit_prove(a, second);
+	assert_int_equal(kit_authz(kit_authz_id(second, 0)).expires_at, clock_now_s() + 3600);
+	kit_advance_ms(HOUR_MS);
+	assert_int_equal(kit_authz_state(kit_authz_id(second, 0)), AUTHZ_STATE_EXPIRED);
+	assert_int_equal(kit_authz_state(kit_authz_id(first, 0)), AUTHZ_STATE_VALID);
+	script_valid_until(0);
+	kit_ready(a, "dns:*.a.test");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +443,7 @@ int main(int argc, char **argv)
 		SCENARIO(test_rfc8555_7_5_1__asking_twice_tries_once),
 		SCENARIO(test_rfc8555_7_5_1__one_challenge_of_an_authorization),
 		SCENARIO(test_rfc8555_7_1_3__wildcards_are_proven_by_dns),
+		SCENARIO(test_dns_persist_01__asked_for_with_each_order),
 		SCENARIO(test_rfc8555_7_5_2__deactivated_while_it_is_validated),
 		SCENARIO(test_rfc8555_7_5_2__deactivated_at_the_same_moment),
 		SCENARIO(test_rfc8555_7_1_6__authorizations_expire),
