@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "acme/problem.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "crypto/csr.h"
 
 #define RETRY_MS 2000
+#define RENEW_RETRY_MS 60000 /* while the last one still serves */
 #define WAIT_MS 10000
 
 struct own_cert {
@@ -24,7 +26,8 @@ struct own_cert {
 	struct tls_server *tls;
 	struct store_read *read;
 	struct loop_timer *timer;
-	void (*ready)(void *arg);
+	void (*ready)(void *arg); /* NULL once it ran */
+	void (*refused)(void *arg, const char *why);
 	void *arg;
 	struct privkey *key; /* of the certificate under way */
 	struct id order;
@@ -35,10 +38,20 @@ struct own_cert {
 	bool waiting; /* the watcher is linked or its work item under way */
 };
 
-static void again(struct own_cert *o, const char *cause)
+/* Can it be otherwise in a moment? */
+static bool may_pass(enum rc rc)
 {
+	return rc != RC_DENIED && rc != RC_INVALID;
+}
+
+static void again(struct own_cert *o, enum rc rc, const char *cause)
+{
+	if (o->ready && !may_pass(rc)) {
+		o->refused(o->arg, cause);
+		return;
+	}
 	LOG_WARN("own_certificate_delayed", F_TEXT("cause", cause));
-	loop_timer_set(o->timer, RETRY_MS);
+	loop_timer_set(o->timer, o->ready ? RETRY_MS : RENEW_RETRY_MS);
 }
 
 /* The host names of the settings without ports, as identifiers. */
@@ -159,12 +172,17 @@ static void order_changed(struct loop_work *w)
 	loop_timer_clear(o->timer);
 	context_begin(o);
 	rc = order_load(&o->context, o->order, &order, &f);
-	if (rc == RC_OK && order.state != ORDER_STATE_VALID)
+	if (rc == RC_OK && order.state == ORDER_STATE_INVALID) {
+		if (fault_from_json(order.error, &f) != RC_OK)
+			(void)fault_set(&f, RC_INTERNAL, PROBLEM_SERVER_INTERNAL, "the order's error cannot be read");
+		rc = RC_DENIED;
+	} else if (rc == RC_OK && order.state != ORDER_STATE_VALID) {
 		rc = RC_UNAVAILABLE;
+	}
 	if (rc == RC_OK)
 		rc = install(o, &order);
 	if (rc != RC_OK)
-		again(o, f.detail[0] ? f.detail : rc_text(rc));
+		again(o, rc, f.detail[0] ? f.detail : rc_text(rc));
 }
 
 static void committed(void *arg, enum rc rc)
@@ -191,7 +209,7 @@ static void begin(void *arg)
 	context_begin(o);
 	o->context.tx = tx_new();
 	if (!o->context.tx) {
-		again(o, "no memory");
+		again(o, RC_NOMEM, "no memory");
 		return;
 	}
 	d.authority = o->config->directories[0].authority;
@@ -203,7 +221,7 @@ static void begin(void *arg)
 		rc = order_create_direct(&o->context, &d, &order, &f);
 	if (rc != RC_OK) {
 		tx_free(o->context.tx);
-		again(o, f.detail[0] ? f.detail : rc_text(rc));
+		again(o, rc, f.detail[0] ? f.detail : rc_text(rc));
 		return;
 	}
 	o->order = order.record.id;
@@ -214,23 +232,23 @@ static void begin(void *arg)
 	store_submit(o->service->store, o->context.tx, committed, o);
 }
 
-enum rc own_cert_start(struct service *s, struct loop *loop, struct tls_server *tls,
-		       void (*ready)(void *arg), void *arg, struct own_cert **out)
+enum rc own_cert_start(const struct own_cert_options *options, struct own_cert **out)
 {
 	struct own_cert *o = calloc(1, sizeof(*o));
 	enum rc rc;
 
 	if (!o)
 		return RC_NOMEM;
-	o->service = s;
-	o->loop = loop;
-	o->tls = tls;
-	o->ready = ready;
-	o->arg = arg;
+	o->service = options->service;
+	o->loop = options->loop;
+	o->tls = options->tls;
+	o->ready = options->ready;
+	o->refused = options->refused;
+	o->arg = options->arg;
 	arena_init(&o->arena, LIMIT_REQUEST_ARENA);
-	rc = store_read_open(s->store, &o->read);
+	rc = store_read_open(o->service->store, &o->read);
 	if (rc == RC_OK)
-		rc = loop_timer_new(loop, begin, o, &o->timer);
+		rc = loop_timer_new(o->loop, begin, o, &o->timer);
 	if (rc != RC_OK) {
 		own_cert_free(o);
 		return rc;

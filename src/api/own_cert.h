@@ -9,9 +9,17 @@
 
 struct own_cert;
 
-/* On the jobs' loop. ready runs once, on that loop, when the first certificate is in place. */
-enum rc own_cert_start(struct service *s, struct loop *loop, struct tls_server *tls,
-		       void (*ready)(void *arg), void *arg, struct own_cert **out) MUST_USE;
+struct own_cert_options {
+	struct service *service;
+	struct loop *loop; /* the jobs' */
+	struct tls_server *tls;
+	/* One of them runs, once and on the loop: the first certificate is in place, or it never will be - the
+	 * authority has expired or may not certify these names. Nothing is tried again then. */
+	void (*ready)(void *arg);
+	void (*refused)(void *arg, const char *why);
+	void *arg;
+};
+enum rc own_cert_start(const struct own_cert_options *o, struct own_cert **out) MUST_USE;
 void own_cert_free(struct own_cert *o);
 
 #endif

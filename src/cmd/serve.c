@@ -331,12 +331,25 @@ static void on_own_certificate(void *arg)
 	loop_stop(s->loop);
 }
 
+/* Without a certificate of its own the server has nobody to talk to: better an end that the service
+ * manager sees than a process that listens nowhere. */
+static void on_own_refused(void *arg, const char *why)
+{
+	struct server *s = arg;
+	AUTO(fault) struct fault f = { 0 };
+
+	s->exit_code = fail("own certificate", &f, fault_set(&f, RC_DENIED, PROBLEM_NONE, "%s", why));
+	loop_stop(s->loop);
+}
+
 /* --- what became of certificates --- */
 
 static void on_responder(void *arg)
 {
 	struct server *s = arg;
-	enum rc rc = own_cert_start(&s->service, s->loop, s->tls, on_own_certificate, s, &s->own_cert);
+	const struct own_cert_options o = { .service = &s->service, .loop = s->loop, .tls = s->tls,
+					    .ready = on_own_certificate, .refused = on_own_refused, .arg = s };
+	enum rc rc = own_cert_start(&o, &s->own_cert);
 
 	if (rc == RC_OK)
 		return;

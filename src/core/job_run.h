@@ -26,6 +26,8 @@ struct job_run {
 	enum rc committed;
 	bool finished;         /* the transaction at hand removes the job */
 	bool posted;           /* work is on its way to the loop, or will be after the commit */
+	bool is_asked;         /* the issuer has it in hand and may have signed */
+	bool is_resumed;       /* from before a restart: nobody knows how far it came */
 	bool holds_slot;       /* counts among the validations at once */
 };
 

@@ -343,6 +343,7 @@ static void resume_row(struct jobs *j, const struct job_record *row)
 	memcpy(run->subject, row->subject.p, ID_LEN);
 	run->row = (struct job_record){ .id = row->id, .version = row->version, .kind = row->kind,
 					.attempt = row->attempt, .due_at_ms = row->due_at_ms };
+	run->is_resumed = true;
 	__atomic_add_fetch(&j->running, 1, __ATOMIC_RELAXED);
 	run_later(run, delay_ms);
 }

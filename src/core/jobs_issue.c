@@ -1,5 +1,8 @@
 /* jobs_issue.c - the job that issues: load -> policy -> CAA -> issuer (asynchronous) -> valid | invalid | later,
- * until the order expires. */
+ * until the order expires. What policy forbids by now, and the order of an account that was deactivated
+ * (RFC 8555 §7.3.6), ends here, but only while the issuer was not asked: what it may have signed is
+ * recorded, so that no certificate exists that nobody can revoke. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/job_run.h"
 
@@ -72,6 +75,7 @@ static void issue_result(void *arg, enum rc issued, struct bytes certificate, co
 	if (issued == RC_OK) {
 		rc = issue_recorded(&c, run->order, certificate);
 	} else if (issue_may_pass(issued) && run->order->record.expires_at > c.now) {
+		run->is_asked = false; /* it has not signed, or nobody has seen what it signed */
 		LOG_WARN("issuer_unavailable", F_ID("order", run->order->record.id), F_TEXT("cause", cause));
 		run_retry(run, &c, issue_gap_ms(run), str_of(cause));
 		return;
@@ -81,36 +85,57 @@ static void issue_result(void *arg, enum rc issued, struct bytes certificate, co
 	run_finish(run, &c, rc);
 }
 
-static void issue_ask(struct job_run *run, const struct order_record *r)
+/* Does policy still allow it? RC_DENIED, RC_NOTFOUND: no. */
+static enum rc issue_check(const struct job_run *run, struct context *c, struct fault *f)
+{
+	/* An order of the operator has no account; nobody but the operator decides about it. */
+	if (run->is_asked || run->is_resumed || id_is_zero(run->order->record.account))
+		return RC_OK;
+	return order_check_issue(c, run->order, f);
+}
+
+static void issue_end_without(struct job_run *run, const struct fault *why)
+{
+	struct context c;
+
+	if (run_context_next(run, &c) == RC_OK)
+		run_finish(run, &c, order_failed(&c, run->order, why));
+	else
+		run_later(run, 1000);
+}
+
+static void issue_ask(struct job_run *run)
 {
 	struct issuer *issuer = run->jobs->service->issuer;
-	enum rc rc = issuer->ops->issue(issuer, r->authority, r->profile, r->claim, issue_result, run);
+	const struct order_record *r = &run->order->record;
+	enum rc rc;
 
+	run->is_asked = true;
+	rc = issuer->ops->issue(issuer, r->authority, r->profile, r->claim, issue_result, run);
 	if (rc != RC_OK)
 		issue_result(run, rc, (struct bytes){ 0 }, NULL);
 }
 
-/* The DNS has said who may issue. */
+/* The DNS has said who may issue; meanwhile the account may have gone. */
 static void issue_caa_done(void *arg, enum rc rc, const struct fault *why)
 {
 	struct job_run *run = arg;
-	struct context c;
+	struct context c = { .service = run->jobs->service, .config = run->config, .read = run->jobs->read,
+			     .arena = &run->arena, .now = clock_now_s() };
+	AUTO(fault) struct fault f = { 0 };
 
 	run->gate = NULL;
 	run->jobs->asking--;
 	if (rc == RC_OK) {
-		issue_ask(run, &run->order->record);
-		return;
+		rc = issue_check(run, &c, &f);
+		why = &f;
 	}
-	if (rc != RC_DENIED) {
+	if (rc == RC_OK)
+		issue_ask(run);
+	else if (rc == RC_DENIED || rc == RC_NOTFOUND)
+		issue_end_without(run, why);
+	else
 		issue_result(run, rc, (struct bytes){ 0 }, why);
-		return;
-	}
-	if (run_context_next(run, &c) != RC_OK) {
-		run_later(run, 1000);
-		return;
-	}
-	run_finish(run, &c, order_failed(&c, run->order, why));
 }
 
 static struct resolver *issue_resolver(void *arg, const struct zone *zone)
@@ -180,20 +205,18 @@ void issue_begin(struct job_run *run)
 		run_finish(run, &c, rc == RC_NOTFOUND ? RC_OK : rc);
 		return;
 	}
-	/* The operator's own orders (no account) are not asked about: the operator is the authority. */
-	if (!id_is_zero(run->order->record.account)) {
-		rc = order_check_issue(&c, run->order, &f);
-		if (rc == RC_DENIED || rc == RC_NOTFOUND) {
-			LOG_WARN("issue_denied", F_ID("order", run->order->record.id), F_TEXT("cause", f.detail));
-			run_finish(run, &c, order_failed(&c, run->order, &f));
-			return;
-		}
+	rc = issue_check(run, &c, &f);
+	if (rc == RC_DENIED || rc == RC_NOTFOUND) {
+		LOG_WARN("issue_denied", F_ID("order", run->order->record.id), F_TEXT("cause", f.detail));
+		run_finish(run, &c, order_failed(&c, run->order, &f));
+		return;
 	}
 	tx_free(c.tx);
+	/* The operator's own orders (no account) are not asked about: the operator is the authority. */
 	if (rc == RC_OK && !id_is_zero(run->order->record.account) && caa_gate_needed(c.config, run->order))
 		rc = issue_caa(run, &c);
 	else if (rc == RC_OK)
-		issue_ask(run, &run->order->record);
+		issue_ask(run);
 	if (rc != RC_OK)
 		issue_result(run, rc, (struct bytes){ 0 }, &f);
 }

@@ -703,7 +703,8 @@ enum rc order_failed(struct context *c, struct order *order, const struct fault 
 	r->status = ORDER_INVALID;
 	rc = fault_to_json(c->arena, why, NULL, &r->error);
 	if (rc == RC_OK)
-		rc = order_note(c, r, "the issuer refused");
+		rc = order_note(c, r, why->problem == PROBLEM_SERVER_INTERNAL ? "the issuer refused"
+									      : "refused before the issuer was asked");
 	if (rc == RC_OK)
 		rc = tx_update(c->tx, &ORDERS, r, STORE_COLUMNS(ORDER_COL_STATUS, ORDER_COL_ERROR, ORDER_COL_TRACE));
 	if (rc == RC_OK)

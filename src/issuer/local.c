@@ -25,6 +25,7 @@
 #define CLAIM_HEAD 3
 #define CLAIM_ARENA (LIMIT_TBS_BYTES * 8)
 #define KEY_CACHE 4
+#define CLOCK_RETRY_S 60
 #define LEFT_MIN_S 3600 /* policy: the issuer must live for so long, or for the profile's lifetime */
 /* A client may have asked for notBefore at newOrder, some time ago; less than the day that the signer's
  * law leaves for it. */
@@ -90,6 +91,17 @@ static enum rc refuse_time(struct draft *d, const char *why)
 	return fault_set(d->f, RC_INVALID, PROBLEM_MALFORMED, "RFC 8555 §7.4: %s", why);
 }
 
+/* An authority is never made for later: the clock has yet to be set. */
+static enum rc clock_is_wrong(struct draft *d)
+{
+	(void)fault_set(d->f, RC_UNAVAILABLE, PROBLEM_UNAVAILABLE,
+			"RFC 5280 §6.1.3: by this server's clock the issuing certificate is not valid yet; the operator "
+			"has to set the clock");
+	if (d->f)
+		d->f->retry_after_s = CLOCK_RETRY_S;
+	return RC_UNAVAILABLE;
+}
+
 /* Both ends belong to the validity, so a lifetime of n seconds ends at begin + n - 1 (TRUST V28). */
 static enum rc draft_validity(struct draft *d)
 {
@@ -98,10 +110,12 @@ static enum rc draft_validity(struct draft *d)
 	const struct cert_info *issuing = &r->authority->issuing;
 	int64_t left_min = p->lifetime_s < LEFT_MIN_S ? p->lifetime_s : LEFT_MIN_S;
 
-	if (d->now < issuing->not_before || issuing->not_after - d->now < left_min)
+	if (d->now < issuing->not_before)
+		return clock_is_wrong(d);
+	if (issuing->not_after - d->now < left_min)
 		return fault_set(d->f, RC_DENIED, PROBLEM_SERVER_INTERNAL,
-				 "RFC 5280 §6.1.3: the issuing certificate is not valid yet, or about "
-				 "to expire; the operator has to renew the authority");
+				 "RFC 5280 §6.1.3: the issuing certificate has expired or is about to; "
+				 "the operator has to renew the authority");
 	d->not_before = r->not_before ? r->not_before : d->now - p->backdate_s;
 	if (d->not_before < d->now - p->backdate_s - SLACK_S)
 		return refuse_time(d, "notBefore lies further back than the profile allows");

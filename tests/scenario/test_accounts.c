@@ -359,7 +359,50 @@ static void test_rfc8555_7_3_6__deactivated_while_validating(void **state)
 	assert_int_equal(kit_authenticate(a->id), RC_DENIED); /* so nobody can finalize it */
 }
 
-/* What was claimed before is recorded before it is signed, and ends one way or the other. */
+/* "Cancel any pending operations": nothing is signed for an account that is gone by then. */
+static void test_rfc8555_7_3_6__deactivated_before_the_issuer_is_asked(void **state)
+{
+	const struct account *a = kit_account(), *b = kit_account();
+	struct id id = kit_ready(a, "dns:a.test"), other = kit_ready(b, "dns:b.test");
+	struct order o;
+
+	(void)state;
+	must(kit_finalize(a, id, kit_csr("dns:a.test", kit.leaf_key)));
+	must(kit_finalize(b, other, kit_csr("dns:b.test", kit.leaf_key)));
+	deactivate(a); /* the jobs have not begun */
+	kit_settle();
+	o = kit_load(id);
+	assert_int_equal(o.state, ORDER_STATE_INVALID);
+	assert_true(text_has(o.error, "RFC 8555 §7.3.6"));
+	assert_true(text_has(o.record.trace, "before the issuer was asked"));
+	assert_int_equal(kit_state(other), ORDER_STATE_VALID);
+	assert_int_equal(script_issued(), 1);
+	assert_int_equal(kit_count(&CERTS), 1);
+	assert_int_equal(kit_count(&JOBS), 0);
+	assert_true(kit_audited("order.fail"));
+}
+
+/* After a crash nobody knows whether it was signed: then it is, and it is recorded. */
+static void test_rfc8555_7_3_6__deactivated_when_it_may_have_been_signed(void **state)
+{
+	const struct account *a = kit_account();
+	struct id id = kit_ready(a, "dns:a.test");
+
+	(void)state;
+	script_issuer(ISSUE_HOLD);
+	must(kit_finalize(a, id, kit_csr("dns:a.test", kit.leaf_key)));
+	kit_settle();
+	assert_int_equal(script_signed(), 1);
+	kit_crash();
+	deactivate(a);
+	script_issuer(ISSUE_OK);
+	kit_advance_ms(1);
+	assert_int_equal(kit_state(id), ORDER_STATE_VALID);
+	assert_int_equal(script_signed(), 1); /* the same one */
+	assert_int_equal(kit_count(&CERTS), 1);
+}
+
+/* What the issuer was asked for is recorded, and ends one way or the other. */
 static void test_rfc8555_7_3_6__deactivated_while_issuing(void **state)
 {
 	const struct account *a = kit_account();
@@ -503,6 +546,8 @@ int main(int argc, char **argv)
 		SCENARIO(test_rfc8555_7_3_1__one_key_registered_by_eight_at_once),
 		SCENARIO(test_rfc8555_7_3_6__deactivated),
 		SCENARIO(test_rfc8555_7_3_6__deactivated_while_validating),
+		SCENARIO(test_rfc8555_7_3_6__deactivated_before_the_issuer_is_asked),
+		SCENARIO(test_rfc8555_7_3_6__deactivated_when_it_may_have_been_signed),
 		SCENARIO(test_rfc8555_7_3_6__deactivated_while_issuing),
 		SCENARIO(test_field_a30__an_unused_account_is_swept),
 		SCENARIO(test_field_a30__a_swept_account_is_not_in_the_cache),

@@ -404,8 +404,9 @@ static void test_trust_clock__back_before_the_authority(void **state)
 
 	(void)state;
 	clock_fake(KIT_START_MS - 10 * HOUR_MS); /* nine hours before its notBefore */
-	assert_int_equal(kit_finalize(a, id, csr), RC_DENIED);
-	kit_assert_fault(PROBLEM_SERVER_INTERNAL, "RFC 5280 §6.1.3");
+	assert_int_equal(kit_finalize(a, id, csr), RC_UNAVAILABLE);
+	kit_assert_fault(PROBLEM_UNAVAILABLE, "set the clock"); /* 503, and the log has the sentence */
+	assert_int_equal(kit.actor.f.retry_after_s, 60);
 	assert_int_equal(kit_state(id), ORDER_STATE_READY);
 	(void)kit_ready(a, "dns:b.test"); /* the rest goes on */
 	clock_fake(KIT_START_MS);

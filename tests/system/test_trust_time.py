@@ -149,6 +149,9 @@ def test_clock_before_the_build__is_not_ready_and_issues_nothing(clock):
         wait_until(lambda: ready_text(wire, server)[0] == 503, 20, "not ready")
         assert "clock" in ready_text(wire, server)[1]
         got = order.finalize(make_csr(["early.test"]))
+        assert got.status == 503 and int(got.header("Retry-After")) > 0, got
+        assert "set the clock" in got.json()["detail"]
+        assert "set the clock" in server.process.output()
         assert order.reload()["status"] != "valid", (got, order.body)
         assert server.process.process.poll() is None
         clock.jump(datetime.timedelta())
@@ -221,7 +224,10 @@ def test_the_issuer_ends_soon__no_leaf_outlives_it(server_at, monkeypatch, left_
             server.start()
     if not (server.path / "ready.json").exists():  # without a certificate of its own it serves nobody
         assert left_s < 3600, server.process.output()[-1000:]
-        assert "issuing certificate" in server.process.output()
+        # and says so by its end, to whoever started it
+        assert server.process.process.wait(20) == 1
+        told = server.process.output()
+        assert "own certificate" in told and "the issuing certificate has expired or is about to" in told
         return
     with running(Responder(server.http01_port)) as responder:
         account = Account(patient_wire(server))

@@ -440,7 +440,7 @@ static void test_prepare__issuer_near_its_end(void **state)
 	assert_int_equal(prepare_rc(&r), RC_DENIED);
 	authority.issuing.not_after = now + 100 * DAY;
 	authority.issuing.not_before = now + 60;
-	assert_int_equal(prepare_rc(&r), RC_DENIED);
+	assert_int_equal(prepare_rc(&r), RC_UNAVAILABLE); /* the clock may be set yet */
 }
 
 static void test_issue__again_gives_the_same_certificate(void **state)
