@@ -256,6 +256,107 @@ static void test_dns_name_parse__limits(void **state)
 	assert_false(dns_name_eq(&name, &other));
 }
 
+/* --- our questions --- */
+
+static void test_rfc6891_6_1__question_as_sent(void **state)
+{
+	static const char WANT[] = "\x12\x34" "\0\0" "\0\x01" "\0\0\0\0" "\0\x01" /* RD=0, one question, OPT */
+				   NAME_A "\0\x10\0\x01"                          /* a TXT IN */
+				   "\0" "\0\x29" "\x04\xd0" "\0\0\0\0" "\0\0"; /* 1232 octets */
+	uint8_t query[DNS_QUERY_OCTETS];
+	struct dns_name name;
+
+	(void)state;
+	assert_true(dns_name_parse(STR("a"), &name));
+	assert_int_equal(dns_query_write(query, 0x1234, &name, DNS_TXT), sizeof(WANT) - 1);
+	assert_memory_equal(query, WANT, sizeof(WANT) - 1);
+}
+
+static void test_rfc5452_9_1__which_response_is_ours(void **state)
+{
+	static const struct {
+		const char *what, *packet;
+		size_t len;
+		enum dns_reply reply;
+	} CASES[] = {
+#define CASE(what, packet, reply) { what, packet, sizeof(packet) - 1, reply }
+		CASE("an answer", OK("\x01") OWNER A_IN IP("\x01"), DNS_REPLY_WHOLE),
+		CASE("an absence", HEAD("\x84", "\x03", "\x01", "\0") QUESTION_A, DNS_REPLY_WHOLE),
+		CASE("truncated", HEAD("\x86", "\0", "\x01", "\0") QUESTION_A, DNS_REPLY_TRUNCATED),
+		CASE("a refusal without question", HEAD("\x80", "\x05", "\0", "\0"), DNS_REPLY_WHOLE),
+		CASE("no error without question", HEAD("\x80", "\0", "\0", "\0"), DNS_REPLY_FOREIGN),
+		CASE("NXDOMAIN without question", HEAD("\x80", "\x03", "\0", "\0"), DNS_REPLY_FOREIGN),
+		CASE("another id", "\x12\x35\x84\0\0\x01\0\0\0\0\0\0" QUESTION_A, DNS_REPLY_FOREIGN),
+		CASE("another name", HEAD("\x84", "\0", "\x01", "\0") NAME_B "\0\x01\0\x01", DNS_REPLY_FOREIGN),
+		CASE("another case", HEAD("\x84", "\0", "\x01", "\0") "\x01" "A" "\0" "\0\x01\0\x01", DNS_REPLY_FOREIGN),
+		CASE("another type", HEAD("\x84", "\0", "\x01", "\0") NAME_A "\0\x1c\0\x01", DNS_REPLY_FOREIGN),
+		CASE("another class", HEAD("\x84", "\0", "\x01", "\0") NAME_A "\0\x01\0\x03", DNS_REPLY_FOREIGN),
+		CASE("question cut short", HEAD("\x84", "\0", "\x01", "\0") NAME_A "\0\x01\0", DNS_REPLY_FOREIGN),
+		CASE("the query itself", HEAD("\0", "\0", "\x01", "\0") QUESTION_A, DNS_REPLY_FOREIGN),
+		CASE("half a header", "\x12\x34\x84\0\0", DNS_REPLY_FOREIGN),
+		CASE("nothing", "", DNS_REPLY_FOREIGN),
+#undef CASE
+	};
+	uint8_t query[DNS_QUERY_OCTETS];
+	struct dns_name name;
+	size_t len;
+
+	(void)state;
+	assert_true(dns_name_parse(STR("a"), &name));
+	len = dns_query_write(query, 0x1234, &name, DNS_A);
+	for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+		uint8_t *exact = test_malloc(CASES[i].len ? CASES[i].len : 1);
+
+		memcpy(exact, CASES[i].packet, CASES[i].len);
+		if (dns_reply_match(bytes_of(exact, CASES[i].len), bytes_of(query, len)) != CASES[i].reply)
+			fail_msg("%s", CASES[i].what);
+		test_free(exact);
+	}
+}
+
+static void test_dns_name_mix_case__only_letters(void **state)
+{
+	struct dns_name name, plain;
+	size_t changed = 0;
+
+	(void)state;
+	assert_true(dns_name_parse(STR("_acme-challenge.abcdefghijklmnopqrstuvwxyz.0123456789.test"), &plain));
+	for (unsigned i = 0; i < 20; i++) {
+		name = plain;
+		dns_name_mix_case(&name);
+		assert_true(dns_name_eq(&name, &plain));
+		for (size_t k = 0; k < name.len; k++) {
+			changed += name.wire[k] != plain.wire[k];
+			if (plain.wire[k] < 'a' || plain.wire[k] > 'z')
+				assert_int_equal(name.wire[k], plain.wire[k]);
+		}
+	}
+	assert_true(changed > 200 && changed < 700); /* of 20 times 44 letters */
+}
+
+static void test_rfc1035_3_3_11__name_servers(void **state)
+{
+	static const char TWO[] = HEAD("\x84", "\0", "\x01", "\x02") NAME_A "\0\x02\0\x01"
+		OWNER "\0\x02\0\x01\0\0\0\x3c" "\0\x05" "\x02" "N1" OWNER OWNER "\0\x02\0\x01\0\0\0\x3c" "\0\x03" NAME_B;
+	static const char BROKEN[] = HEAD("\x84", "\0", "\x01", "\x01") NAME_A "\0\x02\0\x01"
+		OWNER "\0\x02\0\x01\0\0\0\x3c" "\0\x04" NAME_B "x";
+	struct parsed p = { 0 };
+
+	(void)state;
+	parse(&p, "a", DNS_NS, TWO, sizeof(TWO) - 1);
+	assert_int_equal(p.answer.rc, RC_OK);
+	assert_true(p.answer.authoritative);
+	assert_int_equal(p.answer.host_count, 2);
+	assert_true(str_is(p.answer.hosts[0], "n1.a"));
+	assert_true(str_is(p.answer.hosts[1], "b"));
+	arena_done(&p.arena);
+	parse(&p, "a", DNS_NS, BROKEN, sizeof(BROKEN) - 1);
+	assert_int_equal(p.answer.rc, RC_IO);
+	assert_int_equal(p.answer.host_count, 0);
+	assert_non_null(strstr(p.answer.why, "RFC 1035 §3.3.11"));
+	arena_done(&p.arena);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest TESTS[] = {
@@ -266,6 +367,10 @@ int main(void)
 		cmocka_unit_test(test_dns_message_read__txt_and_caa),
 		cmocka_unit_test(test_dns_message_read__alias_text_is_harmless),
 		cmocka_unit_test(test_dns_name_parse__limits),
+		cmocka_unit_test(test_rfc6891_6_1__question_as_sent),
+		cmocka_unit_test(test_rfc5452_9_1__which_response_is_ours),
+		cmocka_unit_test(test_dns_name_mix_case__only_letters),
+		cmocka_unit_test(test_rfc1035_3_3_11__name_servers),
 	};
 
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
