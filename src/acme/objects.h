@@ -160,6 +160,21 @@ enum rc acme_orders_encode(struct arena *a, const struct str *urls, size_t count
 enum rc acme_orders_decode(struct arena *a, struct str json, struct str **out, size_t *out_count,
 			   struct fault *f) MUST_USE;
 
+/* What the owner of an order or authorization may know about what became of it: where "instance" of a
+ * problem document leads (RFC 7807 §3.1). Assay's own. */
+struct acme_explanation {
+	const char *kind;  /* "order", "authorization" */
+	struct str url;    /* of that */
+	struct str status;
+	const struct identifier *identifier; /* of an authorization; NULL: none */
+	struct str challenge; /* the one that was tried, absent: none */
+	struct str error;  /* problem document JSON, absent if none */
+	struct str trace;  /* lines: what was done, found and answered */
+	const struct str *authorizations; /* explanations of an order's; in its order */
+	size_t authorization_count;
+};
+enum rc acme_explanation_encode(struct arena *a, const struct acme_explanation *x, struct str *out) MUST_USE;
+
 struct acme_renewal_info { /* RFC 9773 §4.2 */
 	int64_t start, end;
 	struct str explanation_url; /* absent if none */

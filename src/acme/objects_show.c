@@ -217,6 +217,41 @@ enum rc acme_authz_encode(struct arena *a, const struct acme_authz *x, struct st
 	return json_out_take(&o, a, out);
 }
 
+/* --- what became of it --- */
+
+static void lines(struct json_out *o, const char *key, struct str text)
+{
+	struct str line;
+
+	json_out_open(o, key, '[');
+	while (text.len) {
+		(void)str_cut(text, '\n', &line, &text);
+		if (line.len)
+			json_out_str(o, NULL, line);
+	}
+	json_out_close(o, ']');
+}
+
+enum rc acme_explanation_encode(struct arena *a, const struct acme_explanation *x, struct str *out)
+{
+	AUTO(buf) struct buf b;
+	struct json_out o = { .buf = &b };
+
+	buf_init(&b, LIMIT_JSON_RESOURCE);
+	json_out_open(&o, NULL, '{');
+	json_out_str(&o, x->kind, x->url);
+	if (x->identifier)
+		identifier(&o, "identifier", x->identifier, x->identifier->shown);
+	json_out_str(&o, "status", x->status);
+	text_if_any(&o, "challenge", x->challenge);
+	raw_if_any(&o, "error", x->error);
+	lines(&o, "trace", x->trace);
+	if (x->authorization_count > 0)
+		texts(&o, "authorizations", x->authorizations, x->authorization_count);
+	json_out_close(&o, '}');
+	return json_out_take(&o, a, out);
+}
+
 /* --- renewal information (RFC 9773 §4.2) --- */
 
 enum rc acme_renewal_info_encode(struct arena *a, const struct acme_renewal_info *x, struct str *out)

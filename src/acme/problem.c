@@ -244,3 +244,13 @@ enum rc fault_from_json(struct str json, struct fault *out)
 		read_sub(json_array_get(subs, i), out);
 	return RC_OK;
 }
+
+enum rc problem_with_instance(struct arena *a, struct str json, const char *instance, struct str *out)
+{
+	AUTO(fault) struct fault f = { 0 };
+	enum rc rc = fault_from_json(json, &f);
+
+	if (rc != RC_OK)
+		return rc == RC_NOMEM ? rc : RC_INTERNAL;
+	return fault_to_json(a, &f, instance, out);
+}

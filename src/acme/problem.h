@@ -19,6 +19,8 @@ int fault_status(const struct fault *f);
  * not NULL), subproblems (never null members: FIELD). */
 enum rc fault_to_json(struct arena *a, const struct fault *f, const char *instance,
 		      struct str *out) MUST_USE;
+/* A stored problem document with the URL of what there is to know about its occurrence (RFC 7807 §3.1). */
+enum rc problem_with_instance(struct arena *a, struct str json, const char *instance, struct str *out) MUST_USE;
 /* A stored or received problem document back as a fault. */
 enum rc fault_from_json(struct str json, struct fault *out) MUST_USE;
 

@@ -100,7 +100,7 @@ static void reply_fault(struct request *req, struct fault *f)
 	req->header_count = 0;
 	req->body = (struct str){ 0 };
 	req->status = fault_status(f);
-	if (fault_to_json(req->arena, f, NULL, &body) == RC_OK)
+	if (fault_to_json(req->arena, f, req->instance.p, &body) == RC_OK)
 		(void)reply_set(req, req->status, "application/problem+json", body);
 	if (f->retry_after_s > 0)
 		reply_header_text(req, "Retry-After", arena_printf(req->arena, "%d", f->retry_after_s));

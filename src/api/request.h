@@ -36,6 +36,7 @@ struct request {
 	struct jws jws;
 	struct str payload;
 	struct account *account; /* that signed by kid; owned */
+	struct str instance;     /* where a refusal is explained to who asked; absent: nowhere */
 	struct str path_id;      /* what follows the endpoint's name in the path */
 	bool acme;               /* replies carry nonce and Link: index */
 	struct str operator_name; /* admin: who asks */

@@ -33,9 +33,15 @@ enum rc handle_finalize(struct request *req, struct fault *f);
 enum rc handle_new_authz(struct request *req, struct fault *f);
 enum rc handle_authz(struct request *req, struct fault *f);
 enum rc handle_challenge(struct request *req, struct fault *f);
+enum rc handle_explain(struct request *req, struct fault *f);
 enum rc handle_cert(struct request *req, struct fault *f);
 enum rc handle_renewal_info(struct request *req, struct fault *f);
 enum rc handle_revoke(struct request *req, struct fault *f);
+
+/* Where the owner reads what became of an order or authorization; absent when memory is out. */
+struct str explain_url(struct request *req, struct id id);
+/* Gives a stored problem document, if there is one, that URL as its "instance". */
+enum rc explain_error(struct request *req, struct id id, struct str *error) MUST_USE;
 
 /* The order object as reply, with Location and Retry-After while it is under way. */
 enum rc reply_order(struct request *req, const struct order *order, int status);

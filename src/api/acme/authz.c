@@ -67,8 +67,14 @@ static enum rc challenge_doc(struct request *req, const struct authz_record *z, 
 		.token = z->token,
 		.validated = z->attempted == bit ? z->validated_at : 0,
 	};
-	if (z->attempted == bit)
+	if (z->attempted == bit) {
+		enum rc rc;
+
 		out->error = z->error;
+		rc = explain_error(req, z->id, &out->error);
+		if (rc != RC_OK)
+			return rc;
+	}
 	return bit == CHALLENGE_DNS_PERSIST_01 ? add_persistent(req, out) : RC_OK;
 }
 

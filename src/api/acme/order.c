@@ -47,8 +47,10 @@ enum rc reply_order(struct request *req, const struct order *o, int status)
 		.error = o->error,
 	};
 	struct str *authzs = arena_array(req->arena, o->authz_count + 1, sizeof(*authzs));
-	enum rc rc;
+	enum rc rc = explain_error(req, o->record.id, &doc.error);
 
+	if (rc != RC_OK)
+		return rc;
 	if (!authzs)
 		return RC_NOMEM;
 	for (size_t i = 0; i < o->authz_count; i++) {
@@ -127,6 +129,8 @@ enum rc handle_finalize(struct request *req, struct fault *f)
 	rc = acme_finalize_decode(req->arena, req->payload, &body, f);
 	if (rc == RC_OK)
 		rc = load_order(req, &order, f); /* not found and not yours look the same */
+	if (rc == RC_OK)
+		req->instance = explain_url(req, order.record.id);
 	/* Ownership, orderNotReady and the CSR's names are decided in core/order.c and nowhere else, so
 	 * that the CLI and the upstream issuer follow the same rules. */
 	if (rc == RC_OK)

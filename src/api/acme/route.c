@@ -30,6 +30,7 @@ static const struct endpoint endpoints[] = {
 	{ "finalize", handle_finalize, GATE_KID, .with_id = true },
 	{ "authz", handle_authz, GATE_KID, .with_id = true },
 	{ "chall", handle_challenge, GATE_KID, .with_id = true },
+	{ "explain", handle_explain, GATE_KID, .with_id = true },
 	{ "cert", handle_cert, GATE_KID, .with_id = true },
 	{ "revoke-cert", handle_revoke, GATE_EITHER },
 	{ "renewal-info", handle_renewal_info, GATE_KID, .get = true, .get_only = true, .with_id = true },

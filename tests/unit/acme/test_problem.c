@@ -254,6 +254,28 @@ static void test_fault_json__largest(void **state)
 	assert_int_equal(back.sub_count, FAULT_SUBS_MAX);
 }
 
+static void test_rfc7807_3_1__a_stored_problem_gets_its_instance(void **state)
+{
+	AUTO(arena) struct arena a;
+	AUTO(fault) struct fault f = { 0 }, back = { 0 };
+	struct str stored, shown;
+
+	(void)state;
+	arena_init(&a, 1 << 18);
+	fault_set(&f, RC_DENIED, PROBLEM_CAA, "a \"quoted\" detail");
+	fault_add_sub(&f, PROBLEM_CAA, "dns", STR("a.example"), "one");
+	fault_add_sub(&f, PROBLEM_DNS, "dns", STR("b.example"), "two");
+	assert_int_equal(fault_to_json(&a, &f, NULL, &stored), RC_OK);
+	assert_null(strstr(stored.p, "instance"));
+	assert_int_equal(problem_with_instance(&a, stored, "https://c/explain/1", &shown), RC_OK);
+	assert_non_null(strstr(shown.p, "\"instance\":\"https://c/explain/1\""));
+	/* and nothing else changes */
+	assert_int_equal(fault_from_json(shown, &back), RC_OK);
+	assert_int_equal(fault_to_json(&a, &back, NULL, &shown), RC_OK);
+	assert_true(str_eq(stored, shown));
+	assert_int_equal(problem_with_instance(&a, STR("{"), "https://c/", &shown), RC_INTERNAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_fault_from_json__received),
 		cmocka_unit_test(test_fault_from_json__refuses),
 		cmocka_unit_test(test_fault_json__largest),
+		cmocka_unit_test(test_rfc7807_3_1__a_stored_problem_gets_its_instance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
