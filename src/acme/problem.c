@@ -51,7 +51,8 @@ static const struct problem_row problems[PROBLEM_COUNT] = {
 	[PROBLEM_UNSUPPORTED_IDENTIFIER] = ACME("unsupportedIdentifier", 400, RC_INVALID),
 	[PROBLEM_USER_ACTION_REQUIRED] = ACME("userActionRequired", 403, RC_DENIED), /* §7.3.3 */
 	[PROBLEM_NOT_FOUND] = HTTP("notFound", "Not Found", 404, RC_NOTFOUND),
-	[PROBLEM_METHOD_NOT_ALLOWED] = HTTP("methodNotAllowed", "Method Not Allowed", 405, RC_INVALID),
+	[PROBLEM_METHOD_NOT_ALLOWED] = { .name = "methodNotAllowed", .urn = ACME_URN "malformed",
+					 .status = 405, .rc = RC_INVALID }, /* RFC 8555 §6.3 */
 	[PROBLEM_UNSUPPORTED_MEDIA_TYPE] =
 		HTTP("unsupportedMediaType", "Unsupported Media Type", 415, RC_INVALID),
 	[PROBLEM_CONFLICT] = HTTP("conflict", "Conflict", 409, RC_CONFLICT),
@@ -226,6 +227,8 @@ enum rc fault_from_json(struct str json, struct fault *out)
 	title = string_member(root, "title");
 	status = read_status(root);
 	problem = problem_from_urn(type);
+	if (problem == PROBLEM_MALFORMED && status == problem_status(PROBLEM_METHOD_NOT_ALLOWED))
+		problem = PROBLEM_METHOD_NOT_ALLOWED;
 	/* RFC 7807 §3.1: an absent "type" means "about:blank". */
 	if (problem == PROBLEM_NONE && (!type.p || str_is(type, "about:blank")))
 		problem = problem_from_status(status);

@@ -93,6 +93,16 @@ static void log_reply(struct request *req, const struct fault *f)
 	       F_TEXT("problem", f ? problem_name(f->problem) : ""), F_TEXT("detail", f ? f->detail : ""));
 }
 
+/* RFC 8555 §7.3.3: who must agree is told where the terms are, by Link and as "instance". */
+static void lead_to_terms(struct request *req, const struct fault *f)
+{
+	if (f->problem != PROBLEM_USER_ACTION_REQUIRED || !req->directory || !req->directory->terms.p)
+		return;
+	reply_header_text(req, "Link", arena_printf(req->arena, "<%.*s>;rel=\"terms-of-service\"",
+						    STR_ARG(req->directory->terms)));
+	req->instance = str_of(arena_cstr(req->arena, req->directory->terms));
+}
+
 static void reply_fault(struct request *req, struct fault *f)
 {
 	struct str body;
@@ -100,6 +110,7 @@ static void reply_fault(struct request *req, struct fault *f)
 	req->header_count = 0;
 	req->body = (struct str){ 0 };
 	req->status = fault_status(f);
+	lead_to_terms(req, f);
 	if (fault_to_json(req->arena, f, req->instance.p, &body) == RC_OK)
 		(void)reply_set(req, req->status, "application/problem+json", body);
 	if (f->retry_after_s > 0)

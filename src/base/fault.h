@@ -38,7 +38,7 @@ enum problem {
 	PROBLEM_USER_ACTION_REQUIRED,
 	/* Not ACME types: told apart by HTTP status only ("about:blank", RFC 7807 §4.2). */
 	PROBLEM_NOT_FOUND,
-	PROBLEM_METHOD_NOT_ALLOWED,
+	PROBLEM_METHOD_NOT_ALLOWED, /* but this one: "malformed" with 405 (RFC 8555 §6.3) */
 	PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 	PROBLEM_CONFLICT,
 	PROBLEM_UNAVAILABLE, /* 503 with Retry-After */

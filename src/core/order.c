@@ -459,14 +459,28 @@ static enum rc pinned_profile(struct context *c, const struct order *o, const st
 			 STR_ARG(o->record.profile));
 }
 
+/* RFC 8555 §11.1: no key of an account is certified, whoever asks. */
+static enum rc check_no_account_key(struct context *c, const struct account *account,
+				    const struct pubkey *key, struct fault *f)
+{
+	struct account_record found;
+	enum rc rc = pubkey_eq(key, account->key) ? RC_OK : RC_NOTFOUND;
+
+	for (size_t i = 0; rc == RC_NOTFOUND && i < c->config->directory_count; i++)
+		rc = account_find_by_key(c, c->config->directories[i].name, key, &found);
+	if (rc == RC_OK)
+		return fault_set(f, RC_INVALID, PROBLEM_BAD_CSR,
+				 "RFC 8555 §11.1: the key of an account must not be the certificate's key; make another");
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
 static enum rc check_csr(struct context *c, struct order *o, const struct account *account,
 			 struct bytes der, const struct profile *profile, struct csr *csr, struct fault *f)
 {
 	enum rc rc = csr_parse(c->arena, der, csr, f);
 
-	if (rc == RC_OK && pubkey_eq(csr->key, account->key))
-		rc = fault_set(f, RC_INVALID, PROBLEM_BAD_CSR,
-			       "RFC 8555 §11.1: the account key must not be the certificate's key; make another");
+	if (rc == RC_OK)
+		rc = check_no_account_key(c, account, csr->key, f);
 	if (rc == RC_OK)
 		rc = profile_check_key(profile, csr->key, f);
 	if (rc == RC_OK)

@@ -125,6 +125,16 @@ def test_rfc8555_7_3_6__deactivated_is_401_unauthorized(wire):
     refused(account.post(account.url, {"status": "valid"}), "unauthorized", 401)
 
 
+@pytest.mark.assay
+def test_rfc8555_7_3_3__who_must_agree_is_told_to_what(served):
+    wire = served.wire()
+    got = wire.post(wire.directory["newAccount"], {}, Key())
+    terms = wire.directory["meta"]["termsOfService"]
+    assert refused(got, "userActionRequired", 403)["instance"] == terms
+    assert got.links("terms-of-service") == [terms]
+    assert got.links("index") == [wire.directory_url]
+
+
 # --- orders list (RFC 8555 §7.1.2.1)
 
 @pytest.mark.assay

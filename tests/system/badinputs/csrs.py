@@ -146,7 +146,9 @@ def keys():
         except Exception:  # the library of the tests does not make this kind
             continue
         yield finalized(f"key: {name}", lambda w, csr=csr: csr)
-    yield finalized("key: the account's", lambda w: make_csr([NAME], w.accounts["a"].key.private))
+    for name, who in (("the account's", "a"), ("another account's", "b"), ("a deactivated account's", "gone"),
+                      ("another account's RSA key", "rsa")):
+        yield finalized(f"key: {name}", lambda w, who=who: make_csr([NAME], w.accounts[who].key.private))
     for name, digest in (("MD5", hashes.MD5), ("SHA-1", hashes.SHA1), ("SHA-224", hashes.SHA224)):
         try:
             csr = make_csr([NAME], rsa.generate_private_key(65537, 2048), digest=digest())

@@ -294,7 +294,7 @@ def heads():
         yield raw(f"HEAD: {name}", text, (expected[0], None), expected != NOT_FOUND)
 
 
-SIGNED = ("newAccount", "account", "orders", "newOrder", "order:pending", "finalize:ready", "authz:pending",
+SIGNED = ("newAccount", "account", "orders", "newOrder", "newAuthz", "order:pending", "finalize:ready", "authz:pending",
           "chall:pending", "cert", "revokeCert", "keyChange")
 READABLE = ("directory", "newNonce")
 PAGES = ("/", "/root.pem", "/roots.pem", "/root.der", "/terms", "/health/live", "/health/ready")

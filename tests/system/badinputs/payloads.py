@@ -9,7 +9,7 @@ import json
 from acmewire import Key, b64, dumps, unb64
 from badinputs.rows import (ALREADY_REVOKED, BAD_ALGORITHM, BAD_CONTACT, BAD_KEY, BAD_PROFILE, BAD_REASON,
                             CONFLICT, DEACTIVATED, MALFORMED, NOT_FOUND, NOT_READY, UNAUTHORIZED,
-                            UNSUPPORTED_CONTACT, Row, printable)
+                            UNSUPPORTED, UNSUPPORTED_CONTACT, Row, printable)
 
 # JSON texts, so that what no JSON library writes is among them.
 TEXT, NUMBER, TRUE, NULL, ARRAY, OBJECT = '"text"', "1", "true", "null", "[]", "{}"
@@ -21,7 +21,7 @@ NO_JSON = {"overflow": "1e400", "large integer": "9" * 30, "NUL": '"\\u0000"', "
            "deep": "[" * 20 + "]" * 20, "bare word": "text", "hexadecimal": "0x1", "leading zero": "01",
            "plus": "+1"}
 
-WRITTEN = ("newAccount", "account", "newOrder", "finalize:ready", "authz:pending", "chall:pending",
+WRITTEN = ("newAccount", "account", "newOrder", "newAuthz", "finalize:ready", "authz:pending", "chall:pending",
     "revokeCert", "keyChange")
 
 
@@ -209,6 +209,27 @@ def orders():
             {"identifiers": [{"type": "dns", "value": "one.test"}], "profile": name}, BAD_PROFILE)
     yield from replaced()
     yield from dates()
+
+
+def pre_authorizations():
+    """RFC 8555 §7.4.1, RFC 9444 §4.2."""
+    yield from members("newAuthz", "identifier", "{}")
+    for name, text in (("without a type", '{"value":"a.test"}'), ("without a value", '{"type":"dns"}'),
+            ("of null", '{"type":null,"value":null}'),
+                       ("of numbers", '{"type":1,"value":2}'),
+                       ("with a value that is a list", '{"type":"dns","value":["a.test"]}'),
+                       ("malformed", '{"type":"dns","value":"a b.test"}'),
+                       ("of a bad A-label", '{"type":"dns","value":"xn--0.test"}'),
+                       ("twice", '{"type":"dns","value":"a.test","value":"b.test"}')):
+        yield posted(f"identifier {name}", "newAuthz", f'{{"identifier":{text}}}')
+    for name in ("a.test", "b.test"):
+        for value in ('"true"', "1", "[]", "{}"):
+            yield posted(f"subdomainAuthAllowed {value} of {name}", "newAuthz",
+                         f'{{"identifier":{{"type":"dns","value":"{name}","subdomainAuthAllowed":{value}}}}}')
+    yield posted("identifier of another type", "newAuthz",
+        {"identifier": {"type": "email", "value": "a@b.test"}}, UNSUPPORTED)
+    yield posted("identifiers, as newOrder has them", "newAuthz",
+        {"identifiers": [{"type": "dns", "value": "a.test"}]})
 
 
 def replaced():
@@ -433,4 +454,5 @@ def rollovers():
     yield posted("compact JWS", "keyChange", '"a.b.c"')
 
 
-ROWS = [*no_objects(), *accounts(), *bindings(), *orders(), *states(), *revocations(), *rollovers()]
+ROWS = [*no_objects(), *accounts(), *bindings(), *orders(), *pre_authorizations(), *states(), *revocations(),
+    *rollovers()]

@@ -23,7 +23,7 @@ UNAUTHORIZED = (403, "unauthorized")
 DEACTIVATED = (401, "unauthorized")
 NOT_READY = (403, "orderNotReady")
 NOT_FOUND = (404, HTTP)
-NOT_ALLOWED = (405, HTTP)
+NOT_ALLOWED = (405, "malformed")  # RFC 8555 §6.3
 CONFLICT = (409, HTTP)
 UNSUPPORTED_TYPE = (415, HTTP)
 

@@ -52,7 +52,10 @@ static void test_rfc8555_6_7__table(void **state)
 		ROW_CHECK(strcmp(problem_name(table[i].problem), name) == 0, name);
 		ROW_CHECK(problem_status(table[i].problem) == table[i].status, name);
 		if (table[i].problem >= PROBLEM_NOT_FOUND) {
-			ROW_CHECK(strcmp(urn, "about:blank") == 0, name);
+			bool is_405 = table[i].problem == PROBLEM_METHOD_NOT_ALLOWED; /* RFC 8555 §6.3 */
+
+			ROW_CHECK(strcmp(urn, is_405 ? "urn:ietf:params:acme:error:malformed" : "about:blank") == 0,
+				  name);
 			continue;
 		}
 		snprintf(expected, sizeof(expected), "urn:ietf:params:acme:error:%s", name);
