@@ -2,7 +2,6 @@
 own, every packet there is seen, and names that resolve, redirect or rebind to addresses that are
 never dialled cause none to them."""
 
-import concurrent.futures
 import contextlib
 import ctypes
 import os
@@ -10,12 +9,11 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 
 import pytest
 
 from acmewire import Account, wait_until
-from peers import Responder, running, sleeper
+from peers import Responder, running
 from servers import AssayServe
 
 pytestmark = pytest.mark.assay
@@ -192,84 +190,6 @@ def rebinding_names(account, hosts, server, web):
             account.post(challenge["url"], {})
             order.account_settled(url)
         assert account.order(f"both{i}.test").reload()["status"] == "ready"
-
-
-# --- hostile targets cost only their own validation
-
-def drip(handler):
-    with contextlib.suppress(Exception):
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
-            handler.wfile.write(b"x")
-            handler.wfile.flush()
-            time.sleep(0.2)
-
-
-def endless(handler):
-    with contextlib.suppress(Exception):
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            handler.wfile.write(bytes(65536))
-
-
-def endless_header(handler):
-    with contextlib.suppress(Exception):
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        while True:
-            handler.wfile.write(b"X: " + b"a" * 1000 + b"\r\n")
-
-
-def loop(handler):
-    with contextlib.suppress(Exception):
-        handler.wfile.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: "
-                            + handler.path.encode() + b"\r\n\r\n")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("answer", [drip, endless, endless_header, loop, sleeper])
-def test_v05__hostile_answers_end_within_the_deadline(tmp_path, answer):
-    made = AssayServe(tmp_path, edit=lambda t: t.replace("validation:\n",
-                                                        "validation:\n  attempts: 1\n"))
-    try:
-        with running(Responder(made.http01_port)) as web:
-            account = Account(made.wire())
-            order = account.order("hostile.test")
-            url, challenge = order.challenge()
-            web.call(challenge["token"], answer)
-            began = time.monotonic()
-            account.post(challenge["url"], {})
-            assert order.account_settled(url, 20)["status"] == "invalid"
-            assert time.monotonic() - began < 12
-    finally:
-        made.close()
-
-
-@pytest.mark.slow
-def test_hostile_targets_do_not_delay_the_good_ones(tmp_path):
-    """200 targets that never answer; meanwhile 50 good ones within 2 s each."""
-    made = AssayServe(tmp_path)
-    try:
-        with running(Responder(made.http01_port)) as web:
-            account = Account(made.wire())
-            for first in range(0, 200, 50):
-                order = account.order(*[f"h{i}.test" for i in range(first, first + 50)])
-                for _, authorization in order.authorizations():
-                    challenge = next(c for c in authorization["challenges"]
-                                     if c["type"] == "http-01")
-                    web.call(challenge["token"], sleeper)
-                    assert account.post(challenge["url"], {}).status == 200
-
-            def good(i):
-                order = account.order(f"good{i}.test")
-                began = time.monotonic()
-                order.authorize(web)
-                return time.monotonic() - began
-
-            with concurrent.futures.ThreadPoolExecutor(4) as pool:
-                took = sorted(pool.map(good, range(50)))
-            assert took[-1] < 2, took[-5:]
-    finally:
-        made.close()
 
 
 # --- V18: what strangers claim to be
