@@ -64,7 +64,7 @@ def test_explain__nobody_else_learns_anything(failed, wire):
         none = refused(other.post(instance[:-26] + "0" * 26, None), "about:blank", 404)
         assert mine == none  # another's and none look the same
         assert "instance" not in mine
-        refused(wire.get(instance), "about:blank", 405)  # the URL alone is worth nothing
+        refused(wire.get(instance), "malformed", 405)  # the URL alone is worth nothing
         refused(failed.account.post(instance, {}), "malformed", 400)  # it is only read
     # Who may not see an order is not told where it is explained.
     got = other.post(failed.body["finalize"], {"csr": "AAAA"})

@@ -116,7 +116,7 @@ def test_rfc8555_7_4_1__wildcards_and_foreign_names_are_refused(account):
 
 
 def test_rfc8555_6_3__new_authorization_is_posted(account):
-    refused(account.wire.get(account.wire.directory["newAuthz"]), "about:blank", 405)
+    refused(account.wire.get(account.wire.directory["newAuthz"]), "malformed", 405)
 
 
 def test_rfc8555_7_4_1__an_order_needs_no_second_proof(served, account):
