@@ -83,6 +83,8 @@ class Victim:
             "authorization, deactivate": (there(self.authz), {"status": "deactivated"}),
             "challenge, read": (there(self.challenge["url"]), None),
             "challenge, respond": (there(self.challenge["url"]), {}),
+            "order, explained": (there(self.done.url.replace("/order/", "/explain/")), None),
+            "authorization, explained": (there(self.authz.replace("/authz/", "/explain/")), None),
             "certificate": (there(self.done.body["certificate"]), None),
             "revoke": (there(self.wire.directory["revokeCert"]), {"certificate": b64(self.der)}),
         }
@@ -159,7 +161,7 @@ def test_v01_v11_v13__every_endpoint_with_every_other_credential(doubled):
                     assert who == "HEAD" or got.type == "application/problem+json", case
                     for secret in victim.secrets():
                         assert secret not in got.body, case
-        assert tried == 2 * 14 * 15
+        assert tried == 2 * 16 * 15
         victim.check_untouched()
         # And with the right one all of it works: the refusals were the credential's.
         requests = victim.requests(victim.wire)
