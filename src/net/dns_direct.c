@@ -106,7 +106,7 @@ static void accept_response(struct dns_direct *q, struct bytes packet)
 	dns_message_read(&q->arena, packet, &q->name, q->type, a);
 	if (a->rc == RC_IO && !a->why[0])
 		snprintf(a->why, sizeof(a->why), "%s", dns_rcode_text(a->rcode));
-	if (a->rc != RC_IO && !a->authoritative) {
+	if ((a->rc == RC_OK || a->rc == RC_NOTFOUND) && !a->authoritative) {
 		*a = (struct dns_answer){ .rc = RC_IO, .rcode = a->rcode };
 		snprintf(a->why, sizeof(a->why), "it has no authority for this name (RFC 1035 §4.1.1: AA is not set)");
 	}

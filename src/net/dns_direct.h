@@ -14,9 +14,9 @@ struct dns_direct_spec {
 
 struct dns_direct;
 /* The answer is of the server's own authority or RC_IO: one that sends us elsewhere, refuses or has it
- * from somebody else says nothing here. Its `why` does not name the server; TIMEOUT has none. BUSY: this
- * machine could not ask. Slices live only during done, which runs once, never from within dns_direct_ask, unless cancelled before.
- * RC_INVALID: no such name can be asked for. */
+ * from somebody else says nothing here. Its `why` does not name the server; TIMEOUT has none. BUSY and
+ * NOMEM: this machine could not ask. Slices live only during done, which runs once, never from within
+ * dns_direct_ask, unless cancelled before. RC_INVALID: no such name can be asked for. */
 enum rc dns_direct_ask(struct loop *l, const struct dns_direct_spec *spec,
 		       void (*done)(void *arg, const struct dns_answer *answer), void *arg,
 		       struct dns_direct **out) MUST_USE;

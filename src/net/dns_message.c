@@ -331,11 +331,12 @@ static enum rc follow_cnames(struct arena *a, const struct message *m, struct dn
 			return malformed(out, "policy: the CNAME chain is too long or loops");
 		if (!read_name(m->packet, &at, name) || at != r->rdata + r->rdata_len)
 			return malformed(out, "RFC 1035 §3.3.1: a CNAME is broken");
-		if (!steps)
-			out->alias = name_text(a, name);
-	}
-	if (out->alias.p)
 		out->canonical = name_text(a, name);
+		if (!steps)
+			out->alias = out->canonical;
+		if (!out->canonical.p)
+			return RC_NOMEM;
+	}
 	return RC_OK;
 }
 
@@ -358,7 +359,7 @@ static enum rc add_text(struct arena *a, struct dns_answer *out, struct bytes rd
 	size_t len = 0, at = 0;
 
 	if (!joined)
-		return malformed(out, "policy: the texts are too long");
+		return RC_NOMEM;
 	do {
 		size_t part = at < rdata.len ? rdata.p[at] : SIZE_MAX;
 
@@ -385,7 +386,7 @@ static enum rc add_caa(struct arena *a, struct dns_answer *out, struct bytes rda
 	caa.value = arena_str(a, (struct str){ (const char *)rdata.p + 2 + tag_len,
 					       rdata.len - 2 - tag_len });
 	if (!caa.tag.p || !caa.value.p)
-		return malformed(out, "policy: the CAA records are too long");
+		return RC_NOMEM;
 	out->caa[out->caa_count++] = caa;
 	return RC_OK;
 }
@@ -401,7 +402,7 @@ static enum rc add_host(struct arena *a, const struct message *m, struct dns_ans
 		return malformed(out, "RFC 1035 §3.3.11: an NS record is broken");
 	out->hosts[out->host_count] = name_text(a, &name);
 	if (!out->hosts[out->host_count].p)
-		return malformed(out, "policy: the NS records are too long");
+		return RC_NOMEM;
 	out->host_count++;
 	return RC_OK;
 }
@@ -418,7 +419,7 @@ static enum rc add_records(struct arena *a, const struct message *m, const struc
 	if (type == DNS_NS)
 		out->hosts = arena_array(a, m->count, sizeof(*out->hosts));
 	if ((type == DNS_TXT && !out->texts) || (type == DNS_CAA && !out->caa) || (type == DNS_NS && !out->hosts))
-		return malformed(out, "policy: too many records");
+		return RC_NOMEM;
 	for (size_t i = 0; i < m->count && rc == RC_OK; i++) {
 		const struct record *r = &m->records[i];
 		struct bytes rdata = bytes_of(m->packet.p + r->rdata, r->rdata_len);
@@ -468,7 +469,7 @@ void dns_message_read(struct arena *a, struct bytes packet, const struct dns_nam
 
 	*out = (struct dns_answer){ .secure = out->secure };
 	out->rc = read_all(a, &m, question, type, out);
-	if (out->rc != RC_IO)
+	if (out->rc == RC_OK || out->rc == RC_NOTFOUND)
 		return;
 	/* Half an answer is none. */
 	out->addr_count = out->text_count = out->caa_count = out->host_count = 0;

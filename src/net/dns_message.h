@@ -42,7 +42,7 @@ enum dns_reply dns_reply_match(struct bytes packet, struct bytes query);
 
 /* Reads the response to (question, type, IN). out->rc is RC_OK with at least one record of the type
  * for the name or for what its CNAMEs lead to, RC_NOTFOUND, or RC_IO with out->why when the server
- * failed, the message is malformed or answers another question. out->secure is left alone. */
+ * failed, the message is malformed or answers another question; RC_NOMEM when the arena is too small. out->secure is left alone. */
 void dns_message_read(struct arena *a, struct bytes packet, const struct dns_name *question,
 		      enum dns_type type, struct dns_answer *out);
 

@@ -282,6 +282,10 @@ static void on_address(struct host *h, size_t family, const struct dns_answer *a
 	struct dns_walk *w = h->walk;
 
 	h->question[family] = NULL;
+	if (a->rc == RC_NOMEM) { /* our own trouble is no reason to leave a server out */
+		fail_internal(w, a->rc);
+		return;
+	}
 	if (a->rc != RC_OK && (a->rc != RC_NOTFOUND || FAMILIES[family] == DNS_A))
 		trace_add(w->spec.trace, "dns %s %s: %s", h->name, dns_type_text(FAMILIES[family]),
 			  a->rc == RC_NOTFOUND ? (a->nxdomain ? "NXDOMAIN" : "none") : a->why);

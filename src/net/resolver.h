@@ -33,7 +33,7 @@ struct dns_caa { /* RFC 8659 §4.1, as sent */
 
 /* Slices and arrays live only during the callback. */
 struct dns_answer {
-	enum rc rc;          /* OK, NOTFOUND (NXDOMAIN or no data), DENIED (bogus), TIMEOUT, IO (SERVFAIL...) */
+	enum rc rc; /* OK, NOTFOUND (NXDOMAIN or no data), DENIED (bogus), TIMEOUT, IO (SERVFAIL...), NOMEM */
 	int rcode;
 	bool nxdomain, secure;
 	bool authoritative;  /* AA: from the horse's mouth (dns_direct.h); means nothing from a resolver */

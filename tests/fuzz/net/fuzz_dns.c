@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_reply(bytes_of(data + 1, size - 1), &question, type);
 	arena_init(&arena, 200 * 1024);
 	dns_message_read(&arena, bytes_of(data + 1, size - 1), &question, type, &answer);
-	must(answer.rc == RC_OK || answer.rc == RC_NOTFOUND || answer.rc == RC_IO);
+	must(answer.rc == RC_OK || answer.rc == RC_NOTFOUND || answer.rc == RC_IO ||
+	     (answer.rc == RC_NOMEM && type == DNS_NS)); /* long names, written out */
 	must(answer.addr_count <= COUNT_OF(answer.addrs) && answer.text_count <= DNS_RECORDS_MAX &&
 	     answer.caa_count <= DNS_RECORDS_MAX && answer.host_count <= DNS_RECORDS_MAX);
 	must((answer.addr_count + answer.text_count + answer.caa_count + answer.host_count > 0) == (answer.rc == RC_OK));
