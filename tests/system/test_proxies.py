@@ -3,6 +3,7 @@ proxy ends TLS and speaks TLS to Assay anew. Whom a client is taken for shows in
 its account; a client that says it is somebody else is not believed (TRUST V18)."""
 
 import shutil
+import signal
 import socket
 import ssl
 
@@ -158,6 +159,16 @@ def test_trust_v18__the_proxy_itself_must_say_whom_it_speaks_for(deployed):
             context.wrap_socket(s, server_hostname="localhost")
     wait_until(lambda: "proxy_refused" in deployed.server.process.output(), 10, "the log")
     assert "proxies.peers" in deployed.server.process.output()
+
+
+def test_settings__proxies_are_those_of_the_start(deployed):
+    """A reload changes neither who is trusted nor which hosts are ours (under ASan: nor are they read
+    from the settings that it replaced)."""
+    deployed.server.process.signal(signal.SIGHUP)
+    wait_until(lambda: "reloaded" in deployed.server.process.output(), 20, "the reload")
+    account = Account(deployed.wire("127.0.0.10"))
+    shown = deployed.server.admin("account", "show", account.url.rsplit("/", 1)[1])
+    assert shown["created_from"].startswith("127.0.0.10"), shown
 
 
 def test_settings__what_is_no_prefix_is_refused(tmp_path, deployed):
