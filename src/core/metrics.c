@@ -13,7 +13,7 @@
 #include "core/rate_limit.h"
 
 #define BUCKETS 10
-#define ROUTES 17
+#define ROUTES 18
 #define CLASSES 5
 #define TYPES 8 /* challenge types: bits of CHALLENGE_* */
 #define EXPIRY_MAX_AGE_S 300
@@ -28,7 +28,7 @@ static const int64_t validation_ends[BUCKETS] = { 1000000,  2000000,  5000000,  
 
 static const char *const routes[ROUTES] = {
 	"directory", "new-nonce", "new-account", "acct", "orders", "key-change", "new-order", "order", "finalize",
-	"authz", "chall", "cert", "revoke-cert", "renewal-info", "new-authz", "admin", "other",
+	"authz", "chall", "explain", "cert", "revoke-cert", "renewal-info", "new-authz", "admin", "other",
 };
 
 static const struct act {
