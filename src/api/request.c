@@ -21,6 +21,7 @@
 #include "core/revocation.h"
 
 #define CONFLICT_TRIES 8
+#define COPIED_MAX (64 * 1024) /* longer lists are not copied into their reply */
 #define IDLE_REQUESTS 16
 
 struct request_thread {
@@ -158,6 +159,11 @@ static void request_release(struct request *req)
 	free(req);
 }
 
+static void list_sent(void *list)
+{
+	crl_unref(list);
+}
+
 static void send_reply(struct request *req)
 {
 	struct http_reply reply = { .status = req->status, .headers = req->headers };
@@ -179,6 +185,11 @@ static void send_reply(struct request *req)
 			clock_mono_us() - req->started_us);
 	reply.header_count = req->header_count;
 	reply.body = str_bytes(req->body);
+	/* A list may have tens of MB: it is sent from where it is, to any number of clients. */
+	if (req->list && req->body.p == (const char *)req->list->der.p && req->body.len > COPIED_MAX) {
+		reply.body_free = list_sent;
+		reply.body_arg = TAKE(req->list);
+	}
 	http_reply(req->exchange, &reply);
 	request_release(req);
 }

@@ -181,6 +181,13 @@ static void conn_wait_for(struct http_conn *c, enum io_result r)
 
 /* --- life --- */
 
+static void held_done(struct held_body *h)
+{
+	if (h->free)
+		h->free(h->arg);
+	*h = (struct held_body){ 0 };
+}
+
 /* The peer is known: TLS, or requests at once. */
 static void conn_begin(struct http_conn *c)
 {
@@ -275,6 +282,7 @@ void conn_close(struct http_conn *c)
 		exchange_release(c->x);
 	free(c->rest);
 	buf_done(&c->out);
+	held_done(&c->held);
 	s->conn_count--;
 	server_on_gone(s);
 	if (c->entered == 0 && !c->posted)
@@ -354,53 +362,60 @@ static void conn_sent(struct http_conn *c)
 		conn_resume(c);
 }
 
-static void conn_flush(struct http_conn *c)
+/* Writes head and then body from *at on, and moves it, until the socket takes no more. */
+static enum io_result conn_put(struct http_conn *c, struct bytes head, struct bytes body, size_t *at)
 {
-	struct bytes out = buf_bytes(&c->out);
 	enum io_result r = IO_OK;
 
-	while (c->out_at < out.len && r == IO_OK) {
-		size_t len = 0;
+	while (*at < head.len + body.len && r == IO_OK) {
+		bool in_head = *at < head.len;
+		size_t from = in_head ? *at : *at - head.len, len = 0;
 
-		r = conn_write(c, out.p + c->out_at, out.len - c->out_at, &len);
-		if (r == IO_OK) {
-			c->out_at += len;
-			conn_set_deadline(c, server_tick(), SEND_S);
-		}
+		r = conn_write(c, (in_head ? head.p : body.p) + from, (in_head ? head.len : body.len) - from,
+			       &len);
+		if (r == IO_OK)
+			*at += len;
 	}
+	return r;
+}
+
+static void conn_flush(struct http_conn *c)
+{
+	size_t before = c->out_at;
+	enum io_result r = conn_put(c, buf_bytes(&c->out), c->held.octets, &c->out_at);
+
+	if (c->out_at > before)
+		conn_set_deadline(c, server_tick(), SEND_S);
 	if (r != IO_OK) {
 		conn_wait_for(c, r);
 		return;
 	}
 	buf_done(&c->out);
+	held_done(&c->held);
 	conn_sent(c);
 }
 
-/* Sends what is in server->reply; what the socket does not take is kept. */
-static void conn_send(struct http_conn *c, bool close)
+/* Sends what is in server->reply and then held, which is the connection's from now on; what the
+ * socket does not take is kept. */
+static void conn_send(struct http_conn *c, struct held_body held, bool close)
 {
 	struct http_server *s = c->server;
-	struct bytes out = buf_bytes(&s->reply);
-	enum io_result r = IO_OK;
+	enum io_result r;
 	size_t at = 0;
 
 	c->close_after = close;
-	while (at < out.len && r == IO_OK) {
-		size_t len = 0;
-
-		r = conn_write(c, out.p + at, out.len - at, &len);
-		if (r == IO_OK)
-			at += len;
-	}
+	r = conn_put(c, buf_bytes(&s->reply), held.octets, &at);
 	if (r == IO_WANT_READ || r == IO_WANT_WRITE) {
 		c->state = CONN_SENDING;
 		c->out = s->reply;
+		c->held = held;
 		c->out_at = at;
 		buf_init(&s->reply, REPLY_MAX);
 		conn_set_deadline(c, server_tick(), SEND_S);
 		conn_wait_for(c, r);
 		return;
 	}
+	held_done(&held);
 	if (s->reply.cap > REPLY_KEEP) {
 		buf_done(&s->reply);
 		buf_init(&s->reply, REPLY_MAX);
@@ -419,7 +434,7 @@ static void conn_refuse(struct http_conn *c, int status, const char *why)
 		exchange_release(c->x);
 	c->x = NULL;
 	if (reply_put_refusal(c->server, status, why, head_only))
-		conn_send(c, true);
+		conn_send(c, (struct held_body){ 0 }, true);
 	else
 		conn_close(c);
 }
@@ -431,13 +446,14 @@ static void conn_send_continue(struct http_conn *c)
 	buf_reset(out);
 	buf_add_text(out, "HTTP/1.1 100 Continue\r\n\r\n");
 	if (buf_ok(out))
-		conn_send(c, false);
+		conn_send(c, (struct held_body){ 0 }, false);
 	else
 		conn_close(c);
 }
 
 void http_reply(struct http_exchange *x, const struct http_reply *reply)
 {
+	struct held_body held = { .free = reply->body_free, .arg = reply->body_arg };
 	struct http_server *s = x->server;
 	struct http_conn *c = x->conn;
 	bool fits, close;
@@ -445,6 +461,7 @@ void http_reply(struct http_exchange *x, const struct http_reply *reply)
 	if (s)
 		exchange_unlink(x);
 	if (!c) { /* the peer has left */
+		held_done(&held);
 		exchange_release(x);
 		if (s)
 			server_on_gone(s);
@@ -452,14 +469,17 @@ void http_reply(struct http_exchange *x, const struct http_reply *reply)
 	}
 	close = reply->close || !x->request.keep_alive || s->draining;
 	fits = reply_put(s, reply, x->request.method == HTTP_HEAD, close);
+	held.octets = s->reply_held;
 	/* Only now: the reply may borrow from the request. */
 	c->x = NULL;
 	exchange_release(x);
 	conn_enter(c);
-	if (fits)
-		conn_send(c, close);
-	else
+	if (fits) {
+		conn_send(c, held, close);
+	} else {
+		held_done(&held);
 		conn_close(c);
+	}
 	conn_leave(c);
 }
 

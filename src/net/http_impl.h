@@ -47,6 +47,13 @@ enum conn_state {
 	CONN_LINGER,  /* our side is closed; waits for the peer's end (RFC 9112 §9.6) */
 };
 
+/* The caller's octets, until they are sent or nobody can be sent them. */
+struct held_body {
+	struct bytes octets;
+	void (*free)(void *arg); /* NULL: there is none */
+	void *arg;
+};
+
 struct http_conn {
 	struct loop_work work; /* first: reads on without an event of the socket */
 	struct http_server *server;
@@ -70,7 +77,8 @@ struct http_conn {
 	uint8_t *rest;            /* octets of later requests that were read with an earlier one */
 	size_t rest_at, rest_len;
 	struct buf out;
-	size_t out_at;
+	struct held_body held; /* follows out */
+	size_t out_at;         /* of both */
 	size_t discarded; /* LINGER */
 	struct addr peer;
 	bool is_unix;
@@ -118,7 +126,8 @@ struct http_server {
 	void (*on_drained)(void *arg);
 	void *on_drained_arg;
 
-	struct buf reply; /* where replies are put together */
+	struct buf reply;        /* where replies are put together */
+	struct bytes reply_held; /* what follows it from the caller's own octets, or nothing */
 	int64_t date_at_s;
 	char date[32];
 	uint8_t input[INPUT_MAX];
@@ -146,7 +155,8 @@ void server_on_gone(struct http_server *s);
 
 /* --- http_reply.c --- */
 
-/* Puts the reply's octets into s->reply. False: it does not fit. head_only: for HEAD. */
+/* Puts the reply's octets into s->reply and s->reply_held. False: it does not fit. head_only: for
+ * HEAD. */
 bool reply_put(struct http_server *s, const struct http_reply *reply, bool head_only, bool close);
 /* The same for what is refused before any handler sees it. */
 bool reply_put_refusal(struct http_server *s, int status, const char *why, bool head_only);

@@ -1,5 +1,6 @@
 /* http_reply.c - the octets of a reply (RFC 9112 §4, §5; RFC 9110 §6.6.1, §8.6): header and body in
- * one piece, so that they leave in one write and one TLS record. */
+ * one piece, so that they leave in one write and one TLS record; only a body that the caller keeps
+ * is sent from where it is. */
 #include <stdio.h>
 #include <time.h>
 
@@ -110,6 +111,7 @@ static bool put(struct http_server *s, const struct http_reply *reply, bool head
 	bool bodyless = reply->status < 200 || reply->status == 204 || reply->status == 304;
 
 	buf_reset(b);
+	s->reply_held = (struct bytes){ 0 };
 	buf_add_text(b, "HTTP/1.1 ");
 	put_number(b, (uint64_t)reply->status);
 	buf_add_char(b, ' ');
@@ -129,7 +131,9 @@ static bool put(struct http_server *s, const struct http_reply *reply, bool head
 		buf_add_str(b, reply->headers[i].value);
 	}
 	buf_add_text(b, "\r\n\r\n");
-	if (!bodyless && !head_only)
+	if (!bodyless && !head_only && reply->body_free)
+		s->reply_held = reply->body;
+	else if (!bodyless && !head_only)
 		buf_add(b, reply->body.p, reply->body.len);
 	return buf_ok(b);
 }

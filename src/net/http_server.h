@@ -67,8 +67,12 @@ struct http_reply {
 	 * sent: the peer gets a 500 instead. */
 	const struct http_header *headers;
 	size_t header_count;
-	struct bytes body; /* copied; not sent for HEAD */
-	bool close;        /* end the connection after it */
+	struct bytes body; /* copied, unless body_free is set; not sent for HEAD */
+	/* For a large body that is the caller's: it is sent from where it is, and body_free(body_arg)
+	 * runs exactly once, on this thread, when nobody needs it any more. */
+	void (*body_free)(void *body_arg);
+	void *body_arg;
+	bool close; /* end the connection after it */
 };
 /* Exactly once for each exchange; the exchange is gone afterwards (also when the peer had left). */
 void http_reply(struct http_exchange *x, const struct http_reply *reply);

@@ -36,6 +36,7 @@ struct app {
 	struct queue holds; /* one item for each exchange held */
 	struct queue_item items[8];
 	char *big;
+	atomic_int given_back; /* how often big came back from a reply that borrowed it */
 	unsigned drained;
 	struct queue drained_queue;
 	struct queue_item drained_item;
@@ -59,6 +60,21 @@ static void echo(struct http_exchange *x, const struct http_request *r)
 	http_reply(x, &reply);
 }
 
+/* Whoever still sends it now sends something else. */
+static void give_back(void *arg)
+{
+	struct app *app = arg;
+
+	app->given_back++;
+	memset(app->big, 'x', BIG);
+}
+
+static void lend(struct app *app, struct http_exchange *x, int status, const struct http_header *header)
+{
+	http_reply(x, &(struct http_reply){ .status = status, .headers = header, .header_count = header != NULL,
+					    .body = bytes_of(app->big, BIG), .body_free = give_back, .body_arg = app });
+}
+
 static void on_request(void *arg, struct http_exchange *x, const struct http_request *r)
 {
 	struct app *app = arg;
@@ -73,6 +89,10 @@ static void on_request(void *arg, struct http_exchange *x, const struct http_req
 		queue_put(&app->holds, &app->items[app->held_count++]);
 	} else if (str_is(r->path, "/big")) {
 		http_reply(x, &(struct http_reply){ .status = 200, .body = bytes_of(app->big, BIG) });
+	} else if (str_is(r->path, "/lent")) {
+		lend(app, x, r->query.p ? 204 : 200, NULL);
+	} else if (str_is(r->path, "/lent-evil")) {
+		lend(app, x, 200, &evil);
 	} else if (str_is(r->path, "/none")) {
 		http_reply(x, &(struct http_reply){ .status = 204, .body = bytes_of("x", 1) });
 	} else if (str_is(r->path, "/odd")) {
@@ -104,6 +124,13 @@ static void release_one(void *arg)
 
 	assert_ptr_equal(http_exchange_user(x), app);
 	http_reply(x, &(struct http_reply){ .status = 200, .body = bytes_of("late", 4) });
+}
+
+static void lend_one(void *arg)
+{
+	struct app *app = arg;
+
+	lend(app, app->held[--app->held_count], 200, NULL);
 }
 
 static void app_init(struct app *app)
@@ -454,6 +481,73 @@ static void test_http_server__large_reply_to_a_slow_reader(void **state)
 	kit_client_close(&c);
 	stop(&k, &app);
 	free(reply);
+}
+
+/* A body that stays the caller's is sent whole and given back once, whatever becomes of the reply. */
+static void test_http_server__lent_body_is_sent_and_given_back(void **state)
+{
+	struct kit_client c;
+	struct kit_server k;
+	struct app app;
+	char *reply = malloc(BIG + 4096);
+	const char *body;
+
+	start_mode(&k, &app, state);
+	kit_client_open_on(&c, kit_connect(&k.addr, SMALL_RCVBUF), ctx_of(state));
+	kit_send_text(&c, GET("/lent") GET("/after"));
+	kit_recv_reply(&c, reply, BIG + 4096);
+	body = strstr(reply, "\r\n\r\n") + 4;
+	for (size_t i = 0; i < BIG; i++)
+		assert_int_equal(body[i], 'b');
+	kit_recv_reply(&c, reply, BIG);
+	assert_reply(reply, 200, "GET /after");
+	assert_int_equal(app.given_back, 1);
+	kit_send_text(&c, "HEAD /lent HTTP/1.1\r\n" HOST "\r\n");
+	kit_recv_head(&c, reply, BIG);
+	assert_non_null(strstr(reply, "\r\nContent-Length: 3145728\r\n"));
+	kit_send_text(&c, GET("/lent?204") GET("/step"));
+	kit_recv_head(&c, reply, BIG);
+	assert_reply(reply, 204, "");
+	kit_recv_reply(&c, reply, BIG);
+	assert_reply(reply, 200, "GET /step");
+	assert_int_equal(app.given_back, 3);
+	kit_send_text(&c, GET("/lent-evil"));
+	kit_recv_reply(&c, reply, BIG);
+	assert_memory_equal(reply, "HTTP/1.1 500", 12);
+	kit_connections(&k); /* a turn of the loop */
+	assert_int_equal(app.given_back, 4);
+	kit_client_close(&c);
+	stop(&k, &app);
+	free(reply);
+}
+
+static void test_http_server__lent_body_comes_back_when_the_peer_has_left(void **state)
+{
+	for (int how = 0; how < 3; how++) {
+		struct kit_client c;
+		struct kit_server k;
+		struct app app;
+
+		start_mode(&k, &app, state);
+		kit_client_open_on(&c, kit_connect(&k.addr, SMALL_RCVBUF), ctx_of(state));
+		kit_send_text(&c, how == 2 ? GET("/lent") GET("/lent") GET("/lent") GET("/lent") : GET("/hold"));
+		if (how == 2) { /* more than the kernel takes: half sent when the server ends */
+			while (app.given_back == app.requests)
+				kit_connections(&k); /* a turn of the loop */
+		} else {
+			queue_take_all(&app.holds);
+			kit_client_close(&c);
+		}
+		if (how == 0)
+			kit_call(k.loop, lend_one, &app);
+		kit_server_stop(&k);
+		if (how == 1) /* nor is there a server any more */
+			lend_one(&app);
+		if (how == 2)
+			kit_client_close(&c);
+		assert_int_equal(app.given_back, app.requests);
+		app_done(&app);
+	}
 }
 
 static void test_http_server__half_closed_peer_gets_its_replies(void **state)
@@ -1101,6 +1195,8 @@ int main(void)
 		BOTH(test_http_server__a_header_that_would_split_the_reply_is_never_sent),
 		BOTH(test_rfc9110_10_1_1__100_continue),
 		BOTH(test_http_server__large_reply_to_a_slow_reader),
+		BOTH(test_http_server__lent_body_is_sent_and_given_back),
+		BOTH(test_http_server__lent_body_comes_back_when_the_peer_has_left),
 		BOTH(test_http_server__half_closed_peer_gets_its_replies),
 		BOTH(test_http_server__peer_leaves_before_the_reply),
 		BOTH(test_http_server__deadlines),
