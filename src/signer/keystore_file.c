@@ -112,16 +112,20 @@ static enum rc file_open(struct str ref, struct str passphrase_ref, struct signi
 	AUTO_PTR(secret) struct secret *pem = NULL;
 	AUTO_PTR(secret) struct secret *passphrase = NULL;
 	AUTO_PTR(privkey) struct privkey *private = NULL;
+	AUTO(fault) struct fault why = { 0 };
 	struct file_key *k;
 	enum rc rc = secret_load(ref, &pem, f);
 
 	if (rc == RC_OK && passphrase_ref.len)
 		rc = secret_load(passphrase_ref, &passphrase, f);
-	if (rc == RC_OK)
-		rc = passphrase ? decrypt_apart(secret_bytes(pem), passphrase, &private, f)
-				: privkey_from_pem(secret_bytes(pem), NULL, &private, f);
 	if (rc != RC_OK)
-		return rc;
+		return rc; /* the fault names the file */
+	rc = passphrase ? decrypt_apart(secret_bytes(pem), passphrase, &private, &why)
+			: privkey_from_pem(secret_bytes(pem), NULL, &private, &why);
+	if (rc != RC_OK)
+		return fault_set(f, rc, PROBLEM_SERVER_INTERNAL, "%.*s%s%.*s: %s", STR_ARG(ref),
+				 passphrase ? " with " : "", STR_ARG(passphrase_ref),
+				 why.detail[0] ? why.detail : rc_text(rc));
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return RC_NOMEM;

@@ -58,10 +58,11 @@ def another_key(ca):
 
 
 MISHAPS = {
-    "wrong passphrase": (lambda d: (d / "data/ca/issuing.pass").write_text("wrong\n"), ["passphrase"]),
+    "wrong passphrase": (lambda d: (d / "data/ca/issuing.pass").write_text("wrong\n"),
+                         ["issuing.key with file:", "issuing.pass", "does not open with this passphrase"]),
     "no passphrase": (lambda d: (d / "data/ca/issuing.pass").unlink(), ["issuing.pass", "No such file"]),
     "no key": (lambda d: (d / "data/ca/issuing.key").unlink(), ["issuing.key", "No such file"]),
-    "no such key": (lambda d: (d / "data/ca/issuing.key").write_text("junk\n"), ["RFC 7468", "PEM"]),
+    "no such key": (lambda d: (d / "data/ca/issuing.key").write_text("junk\n"), ["issuing.key", "RFC 7468", "PEM"]),
     "another key": (lambda d: another_key(d / "data/ca"), ["authority ca", "not the one in its certificate"]),
     "no chain": (lambda d: (d / "data/ca/chain.pem").unlink(), ["assay.yaml:", "chain.pem", "No such file"]),
     "no database": (lambda d: (d / "data/assay.db").write_text("junk\n" * 2000), ["assay.db"]),
