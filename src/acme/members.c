@@ -31,6 +31,15 @@ enum rc json_read_object(struct str text, size_t max_bytes, const char *section,
 	return RC_OK;
 }
 
+enum rc members_open(struct members *m, struct str json, size_t max_bytes, json_t **out_root)
+{
+	enum rc rc = json_read_object(json, max_bytes, m->section, out_root, m->f);
+
+	if (rc == RC_OK)
+		m->object = *out_root;
+	return rc;
+}
+
 const json_t *member_get(const struct members *m, const char *name)
 {
 	const json_t *value = json_object_get(m->object, name);

@@ -22,6 +22,8 @@ enum member_need { MEMBER_OPTIONAL, MEMBER_REQUIRED };
 /* json_read(), and the value must be an object. */
 enum rc json_read_object(struct str text, size_t max_bytes, const char *section, json_t **out,
 			 struct fault *f) MUST_USE;
+/* Reads the object that m is about; the caller keeps it in *out_root for as long as m is used. */
+enum rc members_open(struct members *m, struct str json, size_t max_bytes, json_t **out_root) MUST_USE;
 /* The member, or NULL when it is absent or null. */
 const json_t *member_get(const struct members *m, const char *name);
 /* Borrowed from the JSON value. */

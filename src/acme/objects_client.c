@@ -192,11 +192,10 @@ enum rc acme_directory_decode(struct arena *a, struct str json, struct acme_dire
 	};
 	AUTO_JSON json_t *root = NULL;
 	struct members m = { .arena = a, .section = "RFC 8555 §7.1.1", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_RESOURCE, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_RESOURCE, &root);
 
 	if (rc != RC_OK)
 		return rc;
-	m.object = root;
 	for (size_t i = 0; rc == RC_OK && i < COUNT_OF(urls); i++)
 		rc = member_str(&m, urls[i].name, urls[i].need, urls[i].to);
 	if (rc == RC_OK)
@@ -215,12 +214,10 @@ enum rc acme_account_decode(struct arena *a, struct str json, struct acme_accoun
 	struct acme_account x = { 0 };
 	struct str *contacts = NULL;
 	struct members m = { .arena = a, .section = "RFC 8555 §7.1.2", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_RESOURCE, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_RESOURCE, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = member_str(&m, "status", MEMBER_REQUIRED, &x.status);
+	if (rc == RC_OK)
+		rc = member_str(&m, "status", MEMBER_REQUIRED, &x.status);
 	if (rc == RC_OK)
 		rc = member_strs(&m, "contact", MEMBER_OPTIONAL, LIMIT_JSON_TOKENS, &contacts,
 				 &x.contact_count);
@@ -245,11 +242,10 @@ enum rc acme_orders_decode(struct arena *a, struct str json, struct str **out, s
 {
 	AUTO_JSON json_t *root = NULL;
 	struct members m = { .arena = a, .section = "RFC 8555 §7.1.2.1", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_RESOURCE, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_RESOURCE, &root);
 
 	if (rc != RC_OK)
 		return rc;
-	m.object = root;
 	return member_strs(&m, "orders", MEMBER_REQUIRED, LIMIT_JSON_TOKENS, out, out_count);
 }
 
@@ -323,12 +319,10 @@ enum rc acme_order_decode(struct arena *a, struct str json, struct acme_order *o
 	AUTO_JSON json_t *root = NULL;
 	struct acme_order x = { 0 };
 	struct members m = { .arena = a, .section = "RFC 8555 §7.1.3", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_RESOURCE, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_RESOURCE, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = member_str(&m, "status", MEMBER_REQUIRED, &x.status);
+	if (rc == RC_OK)
+		rc = member_str(&m, "status", MEMBER_REQUIRED, &x.status);
 	if (rc == RC_OK)
 		rc = read_identifiers(&m, &x);
 	if (rc == RC_OK)
@@ -448,12 +442,10 @@ enum rc acme_authz_decode(struct arena *a, struct str json, struct acme_authz *o
 	AUTO_JSON json_t *root = NULL;
 	struct acme_authz x = { 0 };
 	struct members m = { .arena = a, .section = "RFC 8555 §7.1.4", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_RESOURCE, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_RESOURCE, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = read_identifier(&m, member_get(&m, "identifier"), &x.identifier);
+	if (rc == RC_OK)
+		rc = read_identifier(&m, member_get(&m, "identifier"), &x.identifier);
 	if (rc == RC_OK)
 		rc = member_bool(&m, "wildcard", &x.wildcard);
 	if (rc == RC_OK)

@@ -24,12 +24,10 @@ enum rc acme_new_account_decode(struct arena *a, struct str json, struct acme_ne
 	AUTO_JSON json_t *root = NULL;
 	struct acme_new_account x = { .status = ACCOUNT_KEEP };
 	struct members m = { .arena = a, .section = "RFC 8555 §7.3", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_BYTES, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = member_strs(&m, "contact", MEMBER_OPTIONAL, LIMIT_CONTACTS, &x.contacts,
+	if (rc == RC_OK)
+		rc = member_strs(&m, "contact", MEMBER_OPTIONAL, LIMIT_CONTACTS, &x.contacts,
 			 &x.contact_count);
 	x.has_contact = x.contacts != NULL;
 	if (rc == RC_OK)
@@ -213,12 +211,10 @@ enum rc acme_new_order_decode(struct arena *a, struct str json, struct acme_new_
 	AUTO_JSON json_t *root = NULL;
 	struct acme_new_order x = { 0 };
 	struct members m = { .arena = a, .section = "RFC 8555 §7.4", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_BYTES, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = member_time(&m, "notBefore", &x.not_before);
+	if (rc == RC_OK)
+		rc = member_time(&m, "notBefore", &x.not_before);
 	if (rc == RC_OK)
 		rc = member_time(&m, "notAfter", &x.not_after);
 	if (rc == RC_OK && x.not_before && x.not_after && x.not_after <= x.not_before)
@@ -267,11 +263,10 @@ enum rc acme_finalize_decode(struct arena *a, struct str json, struct acme_final
 {
 	AUTO_JSON json_t *root = NULL;
 	struct members m = { .arena = a, .section = "RFC 8555 §7.4", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_BYTES, &root);
 
 	if (rc != RC_OK)
 		return rc;
-	m.object = root;
 	return member_octets(&m, "csr", LIMIT_CSR_BYTES, &out->csr);
 }
 
@@ -283,12 +278,10 @@ enum rc acme_revoke_decode(struct arena *a, struct str json, struct acme_revoke 
 	AUTO_JSON json_t *root = NULL;
 	struct acme_revoke x = { 0 };
 	struct members m = { .arena = a, .section = "RFC 8555 §7.6", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_BYTES, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = member_octets(&m, "certificate", LIMIT_CERT_BYTES, &x.certificate);
+	if (rc == RC_OK)
+		rc = member_octets(&m, "certificate", LIMIT_CERT_BYTES, &x.certificate);
 	if (rc == RC_OK)
 		rc = member_int(&m, "reason", &x.has_reason, &x.reason);
 	if (rc == RC_OK)
@@ -304,12 +297,10 @@ enum rc acme_key_change_decode(struct arena *a, struct str json, struct acme_key
 	AUTO_JSON json_t *root = NULL;
 	struct acme_key_change x = { 0 };
 	struct members m = { .arena = a, .section = "RFC 8555 §7.3.5", .f = f };
-	enum rc rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+	enum rc rc = members_open(&m, json, LIMIT_JSON_BYTES, &root);
 
-	if (rc != RC_OK)
-		return rc;
-	m.object = root;
-	rc = member_str(&m, "account", MEMBER_REQUIRED, &x.account);
+	if (rc == RC_OK)
+		rc = member_str(&m, "account", MEMBER_REQUIRED, &x.account);
 	if (rc == RC_OK)
 		rc = member_object(&m, "oldKey", MEMBER_REQUIRED, &x.old_key);
 	if (rc == RC_OK)
@@ -331,10 +322,9 @@ enum rc acme_authz_update_decode(struct arena *a, struct str json, bool *out_dea
 		*out_deactivate = false;
 		return RC_OK;
 	}
-	rc = json_read_object(json, LIMIT_JSON_BYTES, m.section, &root, f);
+	rc = members_open(&m, json, LIMIT_JSON_BYTES, &root);
 	if (rc != RC_OK)
 		return rc;
-	m.object = root;
 	rc = member_str(&m, "status", MEMBER_OPTIONAL, &status);
 	if (rc != RC_OK)
 		return rc;
