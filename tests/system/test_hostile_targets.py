@@ -22,7 +22,7 @@ import pytest
 from acmewire import Account, wait_until
 from peers import Responder, running
 from servers import AssayServe, throw_away_certificate
-from test_limits import resident_kib
+from test_limits import assert_growth, resident_kib
 from test_trust_network import DENIED, TARGET, Capture, in_namespace, private
 
 pytestmark = pytest.mark.assay
@@ -368,7 +368,7 @@ def test_v05__whatever_a_web_server_does_ends_in_time(tmp_path):
         with running(Targets(made.http01_port, {n: b[0] for n, b in HTTP.items()}, 1)) as targets:
             before = resident_kib(made)
             all_end(account, made, HTTP, targets, "http-01")
-            assert resident_kib(made) - before < 8192
+            assert_growth(made, before, 8192)
     finally:
         made.close()
 
@@ -427,7 +427,7 @@ def test_v05__whatever_a_tls_server_does_ends_in_time(tmp_path):
         with running(Targets(made.https_port, acts, 2, read_request=False)) as targets:
             before = resident_kib(made)
             all_end(account, made, behaviours, targets, "tls-alpn-01")
-            assert resident_kib(made) - before < 8192
+            assert_growth(made, before, 8192)
     finally:
         made.close()
 
@@ -530,6 +530,6 @@ def test_v05__two_hundred_hostile_targets_do_not_delay_fifty_good_ones(tmp_path)
             with concurrent.futures.ThreadPoolExecutor(10) as pool:
                 took = sorted(pool.map(good, range(50)))
             assert took[-1] < 2, took[-5:]
-            assert resident_kib(made) - before < 32 * 1024
+            assert_growth(made, before, 32 * 1024)
     finally:
         made.close()

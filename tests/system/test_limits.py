@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from acmewire import JOSE, Account, Key, b64, dumps
+from servers import PROGRAMS
 
 pytestmark = pytest.mark.assay
 
@@ -24,6 +25,12 @@ def cpu_s(server):
 def resident_kib(server):
     with open(f"/proc/{server.process.pid}/status") as file:
         return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
+
+
+def assert_growth(server, before, limit):
+    """KiB. AddressSanitizer keeps what was freed, so that sizes say nothing there."""
+    if b"__asan_init" not in (PROGRAMS / "assay").read_bytes():
+        assert resident_kib(server) - before < limit
 
 
 def cost(server, send, count=200):
