@@ -42,6 +42,8 @@
 #define LIMIT_SIGNER_MESSAGE (48 * 1024)
 #define LIMIT_REQUEST_ARENA (1024 * 1024)
 #define LIMIT_SETTINGS_BYTES (4 * 1024 * 1024)
+#define LIMIT_STORED_ZONES 200             /* zones set at run time; more belong in the file */
+#define LIMIT_STORED_ZONES_BYTES (24 * 1024) /* of their text: the document fits a request */
 #define LIMIT_SETTINGS_DEPTH 16           /* nested mappings and lists */
 #define LIMIT_SETTINGS_ERRORS 100         /* reported in one run */
 

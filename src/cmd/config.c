@@ -1,8 +1,9 @@
-/* config.c - `assay config check|manual`. */
+/* config.c - `assay config check|manual`; diff, apply and export are in admin_zone.c. */
 #include <stdio.h>
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "cmd/admin_client.h"
 #include "cmd/files_ca.h"
 #include "cmd/options.h"
 #include "cmd/serve.h"
@@ -96,8 +97,11 @@ int verb_config(int argc, char **argv)
 	static const struct verb verbs[] = {
 		{ "check", config_check, "read the settings and name every error" },
 		{ "manual", config_print_manual, "every setting, explained" },
+		{ "export", config_export, "the store's zones as a document" },
+		{ "diff", config_diff, "what a document would change" },
+		{ "apply", config_apply, "make the store's zones those of a document" },
 		{ 0 },
 	};
 
-	return verbs_run("assay config", "The settings file.", verbs, argc, argv);
+	return verbs_run("assay config", "The settings: the file, and the store's part of them.", verbs, argc, argv);
 }

@@ -16,6 +16,7 @@ static const struct verb verbs[] = {
 	{ "account", verb_account, "ACME accounts: list, show, deactivate" },
 	{ "order", verb_order, "orders: list, show, why" },
 	{ "cert", verb_cert, "certificates: list, show, issue, revoke, renew-early" },
+	{ "zone", verb_zone, "who may have which names: list, show, set, remove" },
 	{ "eab", verb_eab, "external account binding keys: add, list, show, revoke" },
 	{ "limit", verb_limit, "rate limits: show, reset" },
 	{ "authority", verb_authority, "certificate authorities: list, show" },

@@ -39,6 +39,7 @@
 #include "core/responder.h"
 #include "core/revocation.h"
 #include "core/watch.h"
+#include "core/zones.h"
 #include "crypto/digest.h"
 #include "signer/signer.h"
 
@@ -481,8 +482,11 @@ static void on_hup(void *arg, int signo)
 	} else {
 		c->strict_trainer = old->strict_trainer;
 		log_setup((enum log_level)c->raw.log.level, (enum log_format)c->raw.log.format);
-		service_set_config(&s->service, c);
-		LOG_INFO("reloaded");
+		rc = zones_install(&s->service, c);
+		if (rc == RC_OK)
+			LOG_INFO("reloaded");
+		else
+			LOG_ERROR("reload_refused", F_TEXT("cause", rc_text(rc)), F_TEXT("effect", "the running settings stay"));
 	}
 	config_unref(old);
 }
@@ -621,6 +625,8 @@ static int run_server(struct server *s)
 		return fail("signer", &f, rc);
 	if ((rc = open_store(s, &f)) != RC_OK)
 		return fail("store", &f, rc);
+	if ((rc = zones_install(&s->service, config_ref(s->service.config))) != RC_OK)
+		return fail("stored zones", NULL, rc);
 	if ((rc = eab_service_key(s->service.config->raw.store, &s->service.seal_key, &f)) != RC_OK)
 		return fail("service key", &f, rc);
 	if ((rc = start_limits(s)) != RC_OK)

@@ -402,15 +402,18 @@ struct config *config_ref(struct config *c)
 
 void config_unref(struct config *c)
 {
+	struct config *base;
 	struct arena arena;
 
 	if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
-	for (size_t i = 0; i < c->eab_key_count; i++)
+	base = c->base;
+	for (size_t i = 0; !base && i < c->eab_key_count; i++)
 		secret_free(c->eab_keys[i].key);
 	arena = c->arena;
 	free(c);
 	arena_done(&arena);
+	config_unref(base);
 }
 
 /* --- looking up --- */

@@ -169,6 +169,7 @@ struct zone {
 	size_t profile_count;
 	struct limit certificates; /* of the whole zone; count 0: none */
 	bool stored;   /* by `assay zone set`, not in the file */
+	struct str broken; /* why a stored one means nothing any more: its names are denied; absent: it is good */
 	size_t number; /* position in the config: names its resolver */
 };
 
@@ -208,6 +209,7 @@ enum { LIMITS_PRIVATE, LIMITS_INTERNET };
 struct config {
 	struct arena arena; /* owns everything here */
 	int refs;           /* atomic */
+	struct config *base; /* the file's, when stored zones were added; owns what they share */
 	struct str file;
 	struct config_file raw;
 	struct str base_url;   /* "https://host[:port]", without trailing slash */
@@ -239,6 +241,14 @@ enum rc config_load(struct arena *a, const char *file, struct config **out,
 		    struct setting_errors *errors) MUST_USE;
 enum rc config_from_text(struct arena *a, struct str yaml, const char *file, struct config **out,
 			 struct setting_errors *errors) MUST_USE;
+/* The file's settings with the zones of the store beside its own: those of the file win. The new one
+ * holds a reference on the old. A zone that is wrong denies its names, or when not even those can be
+ * told is left out: *why says so of each; nothing of it fails. */
+struct stored_zone {
+	struct str name, text; /* YAML: one element of `zones` */
+	struct str why;        /* out, in the new config's arena; absent: it is good */
+};
+enum rc config_with_zones(struct config *base, struct stored_zone *v, size_t count, struct config **out) MUST_USE;
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);
 /* The reference manual of the file, Markdown. */

@@ -23,6 +23,14 @@ unsigned config_line_of(const struct setting_strs *list, size_t i);
  * and hyphens. */
 void config_check_word(struct builder *b, struct str name, unsigned line, const char *what);
 
+/* All patterns of all zones, equal ones next to each other, by zone then. */
+struct owned_pattern {
+	const struct zone_pattern *pattern;
+	const struct zone *zone;
+	unsigned line;
+};
+bool config_sort_patterns(struct builder *b, struct owned_pattern **out, size_t *out_count) MUST_USE;
+
 /* False: no memory. What is wrong is added to the errors. */
 bool config_build_patterns(struct builder *b, const struct setting_strs *list, const char *what,
 			   struct zone_pattern **out, size_t *out_count) MUST_USE;

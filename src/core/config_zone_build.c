@@ -160,12 +160,6 @@ bool config_build_zone(struct builder *b, const struct config_zone *raw, size_t 
 
 /* --- zones beside each other --- */
 
-struct owned_pattern {
-	const struct zone_pattern *pattern;
-	const struct zone *zone;
-	unsigned line;
-};
-
 static int by_pattern(const void *x, const void *y)
 {
 	const struct owned_pattern *a = x, *b = y;
@@ -176,8 +170,7 @@ static int by_pattern(const void *x, const void *y)
 	return a->zone != b->zone ? (a->zone < b->zone ? -1 : 1) : a->line < b->line ? -1 : a->line > b->line;
 }
 
-/* The same pattern twice: which of the two zones decided would hang on their order. */
-static bool check_patterns(struct builder *b)
+bool config_sort_patterns(struct builder *b, struct owned_pattern **out, size_t *out_count)
 {
 	const struct config_zone *raw = b->c->raw.zones.v;
 	struct owned_pattern *v;
@@ -200,6 +193,19 @@ static bool check_patterns(struct builder *b)
 							    : b->c->raw.zones.lines[i] };
 	}
 	qsort(v, count, sizeof(*v), by_pattern);
+	*out = v;
+	*out_count = count;
+	return true;
+}
+
+/* The same pattern twice: which of the two zones decided would hang on their order. */
+static bool check_patterns(struct builder *b)
+{
+	struct owned_pattern *v;
+	size_t count;
+
+	if (!config_sort_patterns(b, &v, &count))
+		return false;
 	for (size_t i = 1; i < count; i++) {
 		char why[256];
 

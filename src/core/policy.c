@@ -144,6 +144,10 @@ static enum rc decide(struct context *c, const struct policy_request *r, const s
 		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
 				 "policy: no zone of this server covers %.*s; the operator can add one (zones:)",
 				 STR_ARG(id->shown));
+	if (zone->broken.p)
+		return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,
+				 "policy: zone \"%.*s\", which has %.*s, cannot be used as it is stored; the operator must set it again (assay zone show)",
+				 STR_ARG(zone->name), STR_ARG(id->shown));
 	for (size_t i = 0; i < zone->except_count; i++) {
 		if (zone_pattern_touches(&zone->excepts[i], id))
 			return fault_set(f, RC_DENIED, PROBLEM_REJECTED_IDENTIFIER,

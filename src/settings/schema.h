@@ -76,6 +76,9 @@ enum rc settings_read(struct arena *a, struct str yaml, const char *file, const 
  * afterwards, even when memory is exhausted. */
 void settings_add_error(struct arena *a, struct setting_errors *errors, const char *file,
 			unsigned line, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* A filled struct as YAML again: the settings that differ from their defaults, one a line behind indent
+ * spaces. settings_read() of it gives the same. Rows with single values and lists of text only. */
+void settings_write(const struct setting *rows, const void *in, unsigned indent, struct buf *out);
 /* The table as Markdown for the manual. */
 void settings_manual(const struct setting *rows, struct buf *out);
 

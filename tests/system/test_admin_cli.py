@@ -104,7 +104,8 @@ VERBS = [
     "init", "serve", "dev", "ca csr", "ca install", "config check", "config manual", "status",
     "account list", "account show", "account deactivate", "order list", "order show", "order why",
     "cert list", "cert show", "cert issue", "cert revoke", "authority list", "authority show",
-    "directory list", "directory show", "job list", "audit list",
+    "directory list", "directory show", "job list", "audit list", "zone list", "zone show", "zone set",
+    "zone remove", "config export", "config diff", "config apply",
 ]
 
 
@@ -116,7 +117,7 @@ def test_help__every_verb_teaches(verb):
 
 
 @pytest.mark.parametrize("noun", ["", "account", "order", "cert", "authority", "directory", "job",
-                                  "audit", "ca", "config"])
+                                  "audit", "ca", "config", "zone"])
 def test_help__nouns_list_their_verbs(noun):
     words = [noun] if noun else []
     said = assay(*words, "--help").stdout

@@ -1,7 +1,6 @@
 /* settings.c - what the settings file made: authorities, directories and zones, read only. */
 #include "api/admin/resource.h"
 #include "base/encode.h"
-#include "core/authz.h"
 #include "crypto/digest.h"
 #include "crypto/pem.h"
 
@@ -168,55 +167,5 @@ enum rc admin_directory(struct request *req, struct fault *f)
 	if (!d)
 		return admin_not_found("directory", f);
 	show_directory(req, &a.out, d);
-	return reply_json(req, 200, &a);
-}
-
-/* --- zones --- */
-
-static void show_strs(struct json_out *o, const char *key, const struct setting_strs *list)
-{
-	json_out_open(o, key, '[');
-	for (size_t i = 0; i < list->count; i++)
-		json_out_str(o, NULL, list->v[i]);
-	json_out_close(o, ']');
-}
-
-void show_zone(struct request *req, struct json_out *o, const char *key, const struct zone *z)
-{
-	static const char *const presets[] = { [ADDR_PRIVATE] = "private", [ADDR_PUBLIC] = "public", [ADDR_DEV] = "dev" };
-	static const char *const caa[] = { [CAA_OFF] = "off", [CAA_REPORT] = "report", [CAA_ENFORCE] = "enforce" };
-	const struct config_zone *raw = &((const struct config_zone *)req->config->raw.zones.v)[z->number];
-
-	json_out_open(o, key, '{');
-	json_out_int(o, "number", (int64_t)z->number);
-	show_strs(o, "names", &raw->names);
-	json_out_open(o, "challenges", '[');
-	for (int64_t bit = 1; bit <= z->challenges; bit <<= 1) {
-		if (z->challenges & bit)
-			json_out_str(o, NULL, str_of(challenge_type_name(bit)));
-	}
-	json_out_close(o, ']');
-	json_out_str(o, "address_policy", str_of(presets[z->targets.preset]));
-	show_strs(o, "targets", &raw->targets);
-	show_strs(o, "deny_targets", &raw->deny_targets);
-	json_out_str(o, "resolver", raw->resolver.p ? raw->resolver : STR("system"));
-	json_out_str(o, "caa", str_of(caa[z->caa]));
-	json_out_close(o, '}');
-}
-
-enum rc admin_zones(struct request *req, struct fault *f)
-{
-	AUTO(answer) struct answer a;
-	enum rc rc = no_query(req, f);
-
-	answer_init(&a);
-	if (rc != RC_OK)
-		return rc;
-	json_out_open(&a.out, NULL, '{');
-	json_out_open(&a.out, "zones", '[');
-	for (size_t i = 0; i < req->config->zone_count; i++)
-		show_zone(req, &a.out, NULL, &req->config->zones[i]);
-	json_out_close(&a.out, ']');
-	json_out_close(&a.out, '}');
 	return reply_json(req, 200, &a);
 }

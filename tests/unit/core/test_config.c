@@ -437,6 +437,53 @@ static void test_zone_pattern_touches__a_wildcard_takes_along_one_label(void **s
 	}
 }
 
+/* --- with the zones of the store --- */
+
+static const struct zone *zone_of(const struct config *c, const char *name)
+{
+	struct identifier id;
+
+	assert_int_equal(identifier_parse(&arena, STR("dns"), str_of(name), &id, NULL), RC_OK);
+	return config_zone(c, &id);
+}
+
+static void test_config_with_zones__those_of_the_file_win(void **state)
+{
+	struct config *file = good(HEAD DIRECTORIES "zones: [{name: all, names: [\"*\"]}, {name: a, names: [x.a.test]}]\n");
+	struct stored_zone v[] = {
+		{ STR("a"), STR("names: [\"*.taken.test\"]\n"), { 0 } },
+		{ STR("good"), STR("names: [\"*.good.test\"]\nchallenges: [dns-01]\n"), { 0 } },
+		{ STR("gone"), STR("names: [\"*.gone.test\"]\nissuer: nobody\n"), { 0 } },
+		{ STR("overlap"), STR("names: [x.a.test, \"*.overlap.test\"]\n"), { 0 } },
+		{ STR("syntax"), STR("names: [\n"), { 0 } },
+		{ STR("twin1"), STR("names: [\"*.twin.test\"]\n"), { 0 } },
+		{ STR("twin2"), STR("names: [\"*.TWIN.test\", \"*.two.test\"]\n"), { 0 } },
+	};
+	struct config *c, *again;
+
+	(void)state;
+	assert_int_equal(config_with_zones(file, v, COUNT_OF(v), &c), RC_OK);
+	config_unref(file); /* the other holds it */
+	assert_true(str_is(zone_of(c, "x.taken.test")->name, "all"));
+	assert_non_null(strstr(v[0].why.p, "that one counts"));
+	assert_null(v[1].why.p);
+	assert_true(zone_of(c, "x.good.test")->stored && zone_of(c, "x.good.test")->challenges == CHALLENGE_DNS_01);
+	/* What is broken keeps its names, so that they do not fall to the wide zone, and proves nothing. */
+	assert_non_null(strstr(v[2].why.p, "there is no such authority"));
+	assert_true(zone_of(c, "x.gone.test")->broken.p && zone_of(c, "x.gone.test")->challenges == 0);
+	assert_non_null(strstr(v[3].why.p, "already"));
+	assert_true(str_is(zone_of(c, "x.a.test")->name, "a") && !zone_of(c, "x.a.test")->broken.p);
+	assert_non_null(zone_of(c, "x.overlap.test")->broken.p);
+	assert_non_null(strstr(v[4].why.p, "zone syntax:"));
+	assert_true(v[5].why.p && v[6].why.p && zone_of(c, "x.twin.test")->broken.p && zone_of(c, "x.two.test")->broken.p);
+	/* Upon such a one another is built upon the file's. */
+	assert_int_equal(config_with_zones(c, v + 1, 1, &again), RC_OK);
+	config_unref(c);
+	assert_int_equal(again->zone_count, 3);
+	assert_true(str_is(zone_of(again, "x.gone.test")->name, "all"));
+	config_unref(again);
+}
+
 static void test_config__the_signers_law_names_every_profile(void **state)
 {
 	struct config *c = good(HEAD DIRECTORIES "profiles: {lab: {lifetime: 10d}}\n");
@@ -463,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_config__the_most_specific_wins_whatever_the_order),
 		cmocka_unit_test(test_config__what_a_zone_excepts_falls_to_another),
 		cmocka_unit_test(test_zone_pattern_touches__a_wildcard_takes_along_one_label),
+		cmocka_unit_test(test_config_with_zones__those_of_the_file_win),
 		cmocka_unit_test(test_config__the_signers_law_names_every_profile),
 	};
 

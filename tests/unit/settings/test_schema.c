@@ -669,6 +669,38 @@ static void test_settings_manual__table(void **state)
 		"| `nonce_lifetime` | duration, 30m to 1d | `1h` | reload |  |\n");
 }
 
+/* --- writing --- */
+
+static void test_settings_write__what_is_not_the_default(void **state)
+{
+	struct authority out, again;
+	struct listen listen = { .backlog = 128 };
+	struct setting_errors errors = { 0 };
+	struct str yaml = STR("permit: [\"no: #\", 12:30, 'q\"u\\o', \"\\u00e4\\n\\U0001F512\"]\n"
+			      "lifetime: 172800\npassphrase: ''\nkey: a b\n");
+	AUTO(arena) struct arena a;
+	AUTO(buf) struct buf b, second;
+
+	(void)state;
+	arena_init(&a, 1 << 20);
+	buf_init(&b, 4096);
+	buf_init(&second, 4096);
+	assert_int_equal(settings_read(&a, yaml, "f", authority_rows, &out, &errors), RC_OK);
+	settings_write(authority_rows, &out, 2, &b);
+	assert_string_equal(b.p, "  key: \"a b\"\n"
+				 "  passphrase: \"\"\n"
+				 "  lifetime: 2d\n"
+				 "  permit: [\"no: #\", \"12:30\", \"q\\\"u\\\\o\", \"\\u00E4\\u000A\\U0001F512\"]\n");
+	assert_int_equal(settings_read(&a, buf_str(&b), "f", authority_rows, &again, &errors), RC_OK);
+	settings_write(authority_rows, &again, 2, &second);
+	assert_string_equal(second.p, b.p);
+	assert_true(str_eq(again.permit.v[3], out.permit.v[3]));
+	buf_done(&second);
+	buf_init(&second, 4096);
+	settings_write(listen_rows, &listen, 0, &second); /* an empty list and false are not the defaults here */
+	assert_string_equal(second.p, "acme: []\nreuse: false\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -684,6 +716,7 @@ int main(void)
 		cmocka_unit_test(test_settings_add_error__goes_to_its_place),
 		cmocka_unit_test(test_settings_add_error__is_never_lost),
 		cmocka_unit_test(test_settings_manual__table),
+		cmocka_unit_test(test_settings_write__what_is_not_the_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
