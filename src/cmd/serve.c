@@ -1,7 +1,8 @@
 /* serve.c - `assay serve`: wires the parts together, in this order:
  *
  *   settings -> signer process (before any thread or socket exists) -> store -> jobs and validators on
- *   the main thread's loop -> own certificate -> request threads and listeners -> ready
+ *   the main thread's loop -> is the store as the signer noted? -> admin socket -> own certificate ->
+ *   request threads and listeners -> ready
  *
  * Main thread: jobs, validation, signer client, admin socket, plain HTTP, signals.
  * SIGHUP reads the settings again, SIGTERM and SIGINT drain: stop accepting, finish, exit 0. */
@@ -31,6 +32,7 @@
 #include "cmd/notify.h"
 #include "cmd/options.h"
 #include "cmd/ready.h"
+#include "core/checkpoints.h"
 #include "core/eab.h"
 #include "core/health.h"
 #include "core/jobs.h"
@@ -44,6 +46,7 @@
 #include "signer/signer.h"
 
 #define DRAIN_MS 30000
+#define LAST_CHECKPOINT_MS 5000 /* the signer may not answer any more */
 #define ACCOUNTS_CACHED 4096
 #define LIMITS_SAVE_MS 60000
 
@@ -398,11 +401,17 @@ static void worker_drain(struct loop_work *work)
 	http_server_drain(request_thread_http(w->requests), worker_drained, w);
 }
 
+static void last_checkpoint_made(void *arg)
+{
+	loop_stop(((struct server *)arg)->loop);
+}
+
 static void all_drained(struct loop_work *work)
 {
 	struct server *s = (struct server *)((char *)work - offsetof(struct server, drained));
 
-	loop_stop(s->loop);
+	loop_timer_set(s->drain_timer, LAST_CHECKPOINT_MS);
+	checkpoints_finish(s->service.checkpoints, last_checkpoint_made, s);
 }
 
 static void drain_timeout(void *arg)
@@ -481,6 +490,7 @@ static void on_hup(void *arg, int signo)
 		config_unref(c);
 	} else {
 		c->strict_trainer = old->strict_trainer;
+		c->give_up = old->give_up;
 		log_setup((enum log_level)c->raw.log.level, (enum log_format)c->raw.log.format);
 		rc = zones_install(&s->service, c);
 		if (rc == RC_OK)
@@ -611,6 +621,33 @@ static enum rc watch_signals(struct server *s)
 	return rc;
 }
 
+/* The store is as the signer noted, or is not: then nothing is issued with it, and nobody is heard. */
+static void on_trail(void *arg, enum rc rc, const struct fault *why)
+{
+	struct server *s = arg;
+	AUTO(fault) struct fault f = { 0 };
+
+	if (rc != RC_OK) {
+		s->exit_code = fail("audit trail", why, rc);
+	} else if ((rc = listen_here(s, &f)) != RC_OK) {
+		s->exit_code = fail("listen", &f, rc);
+	} else if ((rc = start_status(s, &f)) != RC_OK) {
+		s->exit_code = fail("start", &f, rc);
+	} else {
+		jobs_resume(s->service.jobs);
+		return;
+	}
+	loop_stop(s->loop);
+}
+
+static enum rc start_checkpoints(struct server *s, struct fault *f)
+{
+	const struct checkpoints_options o = { .service = &s->service, .loop = s->loop, .signer = s->signer,
+					       .ready = on_trail, .arg = s };
+
+	return checkpoints_start(&o, &s->service.checkpoints, f);
+}
+
 static int run_server(struct server *s)
 {
 	struct tls_server_options tls = { .on_alert = on_alert };
@@ -635,16 +672,13 @@ static int run_server(struct server *s)
 		return fail("service", NULL, rc);
 	if ((rc = tls_server_new(&tls, &s->tls, &f)) != RC_OK)
 		return fail("tls", &f, rc);
-	if ((rc = listen_here(s, &f)) != RC_OK)
-		return fail("listen", &f, rc);
 	rc = watch_signals(s);
 	if (rc == RC_OK)
 		rc = loop_timer_new(s->loop, drain_timeout, s, &s->drain_timer);
 	if (rc == RC_OK)
-		rc = start_status(s, &f);
+		rc = start_checkpoints(s, &f);
 	if (rc != RC_OK)
 		return fail("start", &f, rc);
-	jobs_resume(s->service.jobs);
 	loop_run(s->loop);
 	return s->exit_code;
 }
@@ -665,6 +699,7 @@ static void stop_server(struct server *s)
 	request_thread_free(s->plain);
 	own_cert_free(s->own_cert);
 	jobs_free(s->service.jobs);
+	checkpoints_stop(s->service.checkpoints);
 	revocation_stop(s->service.revocation);
 	responder_stop(s->service.responder);
 	if (s->limits_timer)
@@ -688,6 +723,7 @@ static void stop_server(struct server *s)
 	loop_timer_free(s->drain_timer);
 	loop_free(s->loop);
 	health_free(s->service.health);
+	checkpoints_free(s->service.checkpoints);
 	revocation_free(s->service.revocation);
 	responder_free(s->service.responder);
 	config_unref(s->service.config);
@@ -729,6 +765,10 @@ int serve_run(const struct serve_options *o)
 		return fail(o->config_file, NULL, rc);
 	}
 	s.service.config->strict_trainer = o->strict_trainer;
+	if (o->accept_rollback &&
+	    !checkpoint_head_parse(str_of(o->accept_rollback), &s.service.config->give_up.number,
+				   s.service.config->give_up.hash))
+		return fail("--accept-rollback", NULL, RC_INVALID);
 	pthread_mutex_init(&s.service.config_lock, NULL);
 	log_setup((enum log_level)s.service.config->raw.log.level, (enum log_format)s.service.config->raw.log.format);
 	rc = load_weak_keys(s.service.config, &f);
@@ -749,6 +789,8 @@ int verb_serve(int argc, char **argv)
 	const struct option table[] = {
 		{ "config", OPTION_TEXT, &o.config_file, "FILE", "settings (default /etc/assay/assay.yaml)" },
 		{ "ready-file", OPTION_TEXT, &o.ready_file, "FILE", "write a JSON object there when ready" },
+		{ "accept-rollback", OPTION_TEXT, &o.accept_rollback, "N:HASH",
+		  "go on with a store that was restored from a copy of before this checkpoint" },
 		{ 0 },
 	};
 	int code;

@@ -11,6 +11,7 @@ struct serve_options {
 	bool strict_trainer;
 	bool dev;               /* announce on standard output what a tester needs */
 	bool create_store;
+	const char *accept_rollback; /* "NUMBER:HASH" of the checkpoint to give up; NULL: none */
 };
 /* Until SIGTERM or SIGINT; returns the exit code. */
 int serve_run(const struct serve_options *o);

@@ -462,10 +462,12 @@ enum rc config_signer_law(const struct config *c, struct buf *out)
 {
 	const struct config_authority *raw = c->raw.authorities.v;
 	struct signer_config law = { .max_per_minute = (unsigned)c->raw.signer.per_minute,
-				     .log_json = c->raw.log.format == LOG_FORMAT_JSON };
+				     .log_json = c->raw.log.format == LOG_FORMAT_JSON,
+				     .give_up_number = c->give_up.number };
 	AUTO(arena) struct arena a;
 	enum rc rc = RC_OK;
 
+	memcpy(law.give_up_hash, c->give_up.hash, sizeof(law.give_up_hash));
 	arena_init(&a, LIMIT_SETTINGS_BYTES);
 	/* A claim may wait a day for the signer, and its notBefore was backdated when it was made. */
 	for (size_t i = 0; i < c->profile_count; i++) {

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "crypto/checkpoint.h"
 #include "issuer/issuer.h"
 #include "net/addr.h"
 #include "settings/schema.h"
@@ -233,6 +234,8 @@ struct config {
 	size_t eab_key_count;
 	struct limit limits[LIMIT_RULES];
 	bool strict_trainer; /* assay dev --strict */
+	/* assay serve --accept-rollback: the checkpoint that is given up (core/checkpoints.h); number 0: none */
+	struct checkpoint give_up;
 };
 
 /* Reads and checks everything, certificates included. RC_INVALID: errors lists all that is wrong

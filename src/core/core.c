@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "core/checkpoints.h"
 #include "core/metrics.h"
 
 struct config *service_config(struct service *s)
@@ -55,5 +56,6 @@ enum rc audit_add(struct context *c, const char *action, struct str subject, con
 	va_end(args);
 	r.detail = str_of(detail);
 	metrics_act(action);
+	checkpoints_act(c->service);
 	return tx_insert(c->tx, &AUDITS, &r);
 }

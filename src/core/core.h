@@ -18,6 +18,7 @@ struct health;
 struct watch;
 struct revocation;
 struct responder;
+struct checkpoints;
 struct secret;
 struct limits;
 
@@ -32,6 +33,7 @@ struct service {
 	struct health *health;
 	struct revocation *revocation; /* NULL: no lists are published (tests) */
 	struct responder *responder;   /* NULL: nobody answers OCSP */
+	struct checkpoints *checkpoints; /* NULL: the audit trail has none (tests, a store in memory) */
 	struct limits *limits; /* NULL: none (tests) */
 	struct secret *seal_key; /* seals secrets in the store (crypto/seal.h) */
 	bool draining; /* atomic */

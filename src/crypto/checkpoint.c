@@ -43,6 +43,7 @@ void checkpoint_head_text(int64_t number, const uint8_t hash[SHA256_LEN], char o
 bool checkpoint_head_parse(struct str text, int64_t *out_number, uint8_t out_hash[SHA256_LEN])
 {
 	struct str number, hash;
+	char again[CHECKPOINT_HEAD_MAX];
 	uint8_t octets[SHA256_LEN + 1];
 	int64_t n;
 	size_t len;
@@ -50,6 +51,9 @@ bool checkpoint_head_parse(struct str text, int64_t *out_number, uint8_t out_has
 	if (!str_cut(text, ':', &number, &hash) || !str_to_int(number, &n) || n < 1 || hash.len != 2 * SHA256_LEN ||
 	    !hex_decode(hash, octets, &len) || len != SHA256_LEN)
 		return false;
+	checkpoint_head_text(n, octets, again);
+	if (!str_is(text, again))
+		return false; /* "+7", "07", upper case */
 	*out_number = n;
 	memcpy(out_hash, octets, SHA256_LEN);
 	return true;

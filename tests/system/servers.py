@@ -223,11 +223,11 @@ validation:
   first_retry: 1s
 """
 
-    def start(self):
+    def start(self, *options):
         ready = self.path / "ready.json"
         ready.unlink(missing_ok=True)
         self.process = Process(
-            [PROGRAMS / "assay", "serve", "--config", self.config, "--ready-file", ready],
+            [PROGRAMS / "assay", "serve", "--config", self.config, "--ready-file", ready, *options],
             self.path,
         )
         self.ready = self.process.wait_for_file(ready)

@@ -43,6 +43,8 @@ static const struct route {
 	{ "/v1/jobs", HTTP_GET, admin_jobs },
 	{ "/v1/audit", HTTP_GET, admin_audit },
 	{ "/v1/audit/chain", HTTP_GET, admin_audit_chain },
+	{ "/v1/audit/checkpoint", HTTP_GET, admin_audit_checkpoint },
+	{ "/v1/audit/checkpoint", HTTP_POST, admin_audit_checkpoint_make },
 };
 
 /* The name that the audit trail keeps: the user's, or the number of one without a name. */

@@ -41,6 +41,8 @@ enum rc admin_document(struct request *req, struct fault *f);
 enum rc admin_document_apply(struct request *req, struct fault *f);
 enum rc admin_jobs(struct request *req, struct fault *f);
 enum rc admin_audit_chain(struct request *req, struct fault *f);
+enum rc admin_audit_checkpoint(struct request *req, struct fault *f);
+enum rc admin_audit_checkpoint_make(struct request *req, struct fault *f);
 enum rc admin_audit(struct request *req, struct fault *f);
 
 /* --- answers --- */
