@@ -455,6 +455,7 @@ static bool needs_restart(const struct config *a, const struct config *b)
 		same = str_eq(a->authorities[i].name, b->authorities[i].name) &&
 		       str_eq(a->authorities[i].crl_url, b->authorities[i].crl_url) &&
 		       a->authorities[i].crl_shards == b->authorities[i].crl_shards &&
+		       a->authorities[i].crl_delta_s == b->authorities[i].crl_delta_s &&
 		       bytes_eq(a->authorities[i].chain[0], b->authorities[i].chain[0]);
 	for (size_t i = 0; same && i < a->profile_count; i++) {
 		uint8_t ha[32], hb[32];

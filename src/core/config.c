@@ -87,6 +87,11 @@ static bool build_authority(struct builder *b, const struct config_authority *ra
 	out->crl_shards = (unsigned)raw->crl_shards;
 	if (raw->crl_shards && !str_ends(raw->crl_url, ".crl"))
 		config_bad(b, line, "crl_shards", "needs a crl_url that ends in .crl, so that certificates can name their list");
+	out->crl_delta_s = raw->crl_delta_s;
+	if (raw->crl_delta_s && (!str_ends(raw->crl_url, ".crl") || raw->crl_shards))
+		config_bad(b, line, "crl_delta", "needs a crl_url that ends in .crl, and no crl_shards");
+	if (raw->crl_delta_s && raw->crl_delta_s >= raw->crl_lifetime_s)
+		config_bad(b, line, "crl_delta", "must be less than crl_lifetime");
 	if (raw->permit.count) {
 		out->permit = arena_array(b->a, raw->permit.count, sizeof(*out->permit));
 		if (!out->permit)
@@ -494,6 +499,7 @@ enum rc config_signer_law(const struct config *c, struct buf *out)
 			.ca_issuers_url = raw[i].ca_issuers_url,
 			.crl_url = raw[i].crl_url,
 			.crl_shards = c->authorities[i].crl_shards,
+			.crl_delta = c->authorities[i].crl_delta_s > 0,
 		};
 		rc = law_profiles(&a, c, s);
 	}

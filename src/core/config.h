@@ -21,7 +21,7 @@ struct config_authority {
 	struct setting_strs alternates;
 	struct setting_strs permit;
 	struct str ocsp_url, ca_issuers_url, crl_url;
-	int64_t crl_lifetime_s, crl_shards;
+	int64_t crl_lifetime_s, crl_shards, crl_delta_s;
 };
 
 struct config_profile {

@@ -53,6 +53,9 @@ static const struct setting authority_rows[] = {
 	{ .name = "crl_shards", .type = SETTING_INT, .offset = AUTHORITY(crl_shards), .fallback = "0", .min = 0,
 	  .max = CRL_SHARDS_MAX, .reload = SETTING_RESTART,
 	  .doc = "Lists by serial number beside the full one; crl_url `http://HOST/crl/NAME.crl` then becomes `.../NAME-3.crl` in a certificate of the third. For more than 100,000 revoked certificates. It cannot be changed once it is not 0." },
+	{ .name = "crl_delta", .type = SETTING_DURATION, .offset = AUTHORITY(crl_delta_s), .min = 600, .max = 30 * DAY,
+	  .reload = SETTING_RESTART,
+	  .doc = "How long a delta list is good (RFC 5280 §5.2.4); default: there are none. With it a revocation is in the delta within seconds, and the full list is made anew only at half of crl_lifetime. crl_url must end in `.crl`: the delta of `.../NAME.crl` is `.../NAME-delta.crl`. Not together with crl_shards." },
 	{ 0 },
 };
 

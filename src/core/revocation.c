@@ -19,16 +19,12 @@
  *
  * An entry stays until the list's lifetime after the certificate's end. A list is published at half its
  * lifetime at the latest, so each entry is in one that was made after that end (RFC 5280 §3.3). */
-#include "core/revocation.h"
-
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/thread.h"
-#include "core/cert.h"
-#include "crypto/crl.h"
+#include "core/revocation_impl.h"
 #include "crypto/digest.h"
 
 #define SCAN_BATCH 2000
@@ -38,59 +34,6 @@
 #define STORED_MAX (4 * 1024 * 1024) /* larger lists are made anew at the next start */
 #define ENTRY_ROOM 64
 #define NAME_MAX_LEN 64 /* of an authority */
-
-struct list {
-	struct str name;
-	size_t authority; /* number in the config */
-	unsigned shard;   /* 0: the full list */
-	struct str url;   /* of a shard */
-	struct crl *current; /* guarded by revocation.lock */
-	int64_t version;  /* of its row; 0: there is none */
-	int64_t this_update;
-	uint8_t content[SHA256_LEN]; /* of the current list's entries */
-	bool published;
-	/* the round at hand */
-	struct buf entries;
-	uint8_t new_content[SHA256_LEN];
-};
-
-struct revocation {
-	struct queue_item item; /* first: posted to the thread */
-	struct loop_work work;  /* posted back */
-	void (*step)(struct revocation *r); /* what the thread is to do */
-	void (*next)(struct revocation *r); /* what the loop is to do then */
-	enum rc rc;                         /* of the step, or of the commit */
-	struct service *service;
-	struct config *config; /* that of the start: authorities change by restart only */
-	struct loop *loop;
-	struct signer *signer;
-	struct store_read *read; /* the thread's own */
-	struct queue queue;
-	struct thread thread;
-	pthread_mutex_t lock; /* guards current of every list; a leaf */
-	struct list *lists;
-	size_t count;
-	uint64_t *last_numbers; /* by authority */
-	struct pubkey **keys;   /* by authority */
-	struct loop_timer *timer;
-	void (*ready)(void *arg);
-	void *arg;
-	/* Another thread says that something is revoked. */
-	struct loop_work poke;
-	bool poked; /* atomic: poke is on its way */
-	/* the round at hand */
-	bool busy, again, failed;
-	int64_t started_ms, took_ms;
-	size_t at; /* list */
-	struct crl_spec spec;
-	struct buf tbs;
-	struct crl *made;
-	uint8_t sig[SIG_MAX];
-	size_t sig_len;
-	struct arena names; /* of the lists */
-	struct arena arena; /* scratch: of the start, then of the thread */
-	bool stopped;       /* works that are still posted do nothing */
-};
 
 /* --- lists --- */
 
@@ -159,7 +102,7 @@ static void set_current(struct revocation *r, struct list *l, struct crl *c)
 	crl_unref(old);
 }
 
-static const struct authority *authority_of(const struct revocation *r, const struct list *l)
+const struct authority *list_authority(const struct revocation *r, const struct list *l)
 {
 	return &r->config->authorities[l->authority];
 }
@@ -185,9 +128,7 @@ static void thread_main(void *arg)
 	}
 }
 
-/* Runs step on the thread, then next on the loop. Any thread. */
-static void run_step(struct revocation *r, void (*step)(struct revocation *r),
-		     void (*next)(struct revocation *r))
+void revocation_run(struct revocation *r, void (*step)(struct revocation *r), void (*next)(struct revocation *r))
 {
 	r->step = step;
 	r->next = next;
@@ -196,11 +137,18 @@ static void run_step(struct revocation *r, void (*step)(struct revocation *r),
 
 /* --- a round --- */
 
-static void next_list(struct revocation *r);
-
-static int64_t due_at(const struct revocation *r, const struct list *l)
+static int64_t lifetime_of(const struct revocation *r, const struct list *l)
 {
-	return l->published ? l->this_update + authority_of(r, l)->crl_lifetime_s / 2 : 0;
+	const struct authority *a = list_authority(r, l);
+
+	return l->delta ? a->crl_delta_s : a->crl_lifetime_s;
+}
+
+int64_t list_due_at(const struct revocation *r, const struct list *l)
+{
+	if (l->delta && !delta_base(l)->published)
+		return INT64_MAX; /* its base is due */
+	return l->published ? l->this_update + lifetime_of(r, l) / 2 : 0;
 }
 
 static void plan(struct revocation *r)
@@ -208,8 +156,8 @@ static void plan(struct revocation *r)
 	int64_t now = clock_now_s(), first = INT64_MAX, delay_ms = CHECK_MAX_MS;
 
 	for (size_t i = 0; i < r->count; i++)
-		if (due_at(r, &r->lists[i]) < first)
-			first = due_at(r, &r->lists[i]);
+		if (list_due_at(r, &r->lists[i]) < first)
+			first = list_due_at(r, &r->lists[i]);
 	if (r->failed)
 		delay_ms = RETRY_MS;
 	else if (r->again)
@@ -220,7 +168,7 @@ static void plan(struct revocation *r)
 	loop_timer_set(r->timer, delay_ms);
 }
 
-static void round_end(struct revocation *r, enum rc rc, const char *what)
+void revocation_round_end(struct revocation *r, enum rc rc, const char *what)
 {
 	r->busy = false;
 	r->failed = rc != RC_OK;
@@ -241,11 +189,26 @@ static void round_end(struct revocation *r, enum rc rc, const char *what)
 	}
 }
 
-/* The list has nothing new and its time has not come. */
-static bool is_current(const struct revocation *r, const struct list *l)
+/* What is new in it is said by its delta. */
+static bool waits_for_its_time(const struct revocation *r, const struct list *l)
 {
-	return l->published && memcmp(l->content, l->new_content, SHA256_LEN) == 0 &&
-	       due_at(r, l) > clock_now_s();
+	return l->published && l->delta_url.p && list_due_at(r, l) > clock_now_s();
+}
+
+bool list_is_current(const struct revocation *r, const struct list *l)
+{
+	return waits_for_its_time(r, l) ||
+	       (l->published && memcmp(l->content, l->new_content, SHA256_LEN) == 0 &&
+		list_due_at(r, l) > clock_now_s());
+}
+
+/* Are all revoked certificates to be walked? Not when only deltas can be new. */
+static bool needs_scan(const struct revocation *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (!r->lists[i].delta && !waits_for_its_time(r, &r->lists[i]))
+			return true;
+	return false;
 }
 
 static void list_committed(struct revocation *r)
@@ -253,7 +216,7 @@ static void list_committed(struct revocation *r)
 	struct list *l = &r->lists[r->at];
 
 	if (r->rc != RC_OK) {
-		round_end(r, r->rc, "store");
+		revocation_round_end(r, r->rc, "store");
 		return;
 	}
 	l->version++;
@@ -264,7 +227,7 @@ static void list_committed(struct revocation *r)
 		 F_INT("octets", r->made->der.len));
 	set_current(r, l, TAKE(r->made));
 	r->at++;
-	next_list(r);
+	revocation_next_list(r);
 }
 
 /* On the writer's thread. */
@@ -295,7 +258,7 @@ static void store_list_row(struct revocation *r)
 
 	if (r->rc != RC_OK) {
 		tx_free(c.tx);
-		round_end(r, r->rc, "check");
+		revocation_round_end(r, r->rc, "check");
 		return;
 	}
 	if (r->made->der.len <= STORED_MAX)
@@ -314,7 +277,7 @@ static void store_list_row(struct revocation *r)
 		return;
 	}
 	tx_free(c.tx);
-	round_end(r, rc, "store");
+	revocation_round_end(r, rc, "store");
 }
 
 /* On the thread. */
@@ -346,12 +309,12 @@ static void on_signature(void *arg, enum rc rc, struct bytes sig, const struct f
 		if (f && f->detail[0])
 			LOG_WARN("crl_not_signed", F_STR("name", r->lists[r->at].name),
 				 F_TEXT("detail", f->detail));
-		round_end(r, rc, "sign");
+		revocation_round_end(r, rc, "sign");
 		return;
 	}
 	memcpy(r->sig, sig.p, sig.len);
 	r->sig_len = sig.len;
-	run_step(r, step_check, store_list_row);
+	revocation_run(r, step_check, store_list_row);
 }
 
 static void list_built(struct revocation *r)
@@ -359,10 +322,10 @@ static void list_built(struct revocation *r)
 	enum rc rc = r->rc;
 
 	if (rc == RC_OK)
-		rc = signer_sign_crl(r->signer, authority_of(r, &r->lists[r->at])->name, buf_bytes(&r->tbs),
+		rc = signer_sign_crl(r->signer, list_authority(r, &r->lists[r->at])->name, buf_bytes(&r->tbs),
 				     on_signature, r);
 	if (rc != RC_OK)
-		round_end(r, rc, "build");
+		revocation_round_end(r, rc, "build");
 }
 
 /* On the thread. */
@@ -374,19 +337,12 @@ static void step_build(struct revocation *r)
 	buf_done(&r->lists[r->at].entries);
 }
 
-static void next_list(struct revocation *r)
+void revocation_build(struct revocation *r)
 {
-	const struct authority *a;
-	uint64_t *last, now_ms = (uint64_t)clock_now_ms();
+	const struct list *l = &r->lists[r->at];
+	const struct authority *a = list_authority(r, l);
+	uint64_t *last = &r->last_numbers[l->authority], now_ms = (uint64_t)clock_now_ms();
 
-	while (r->at < r->count && is_current(r, &r->lists[r->at]))
-		r->at++;
-	if (r->at == r->count) {
-		round_end(r, RC_OK, "");
-		return;
-	}
-	a = authority_of(r, &r->lists[r->at]);
-	last = &r->last_numbers[r->lists[r->at].authority];
 	*last = now_ms > *last ? now_ms : *last + 1;
 	r->spec = (struct crl_spec){
 		.alg = a->alg,
@@ -394,10 +350,30 @@ static void next_list(struct revocation *r)
 		.authority_key_id = a->issuing.subject_key_id,
 		.number = *last,
 		.this_update = clock_now_s(),
-		.next_update = clock_now_s() + a->crl_lifetime_s,
-		.shard_url = r->lists[r->at].url,
+		.next_update = clock_now_s() + lifetime_of(r, l),
+		.shard_url = l->url,
+		.delta_url = l->delta_url,
+		.base_number = l->delta ? delta_base(l)->current->number : 0,
 	};
-	run_step(r, step_build, list_built);
+	revocation_run(r, step_build, list_built);
+}
+
+/* A full list is made of nothing but a walk of this round, whatever time it is by now. */
+static bool is_settled(const struct revocation *r, const struct list *l)
+{
+	return !l->delta && (!r->scan || list_is_current(r, l));
+}
+
+void revocation_next_list(struct revocation *r)
+{
+	while (r->at < r->count && is_settled(r, &r->lists[r->at]))
+		r->at++;
+	if (r->at == r->count)
+		revocation_round_end(r, RC_OK, "");
+	else if (r->lists[r->at].delta)
+		delta_begin(r);
+	else
+		revocation_build(r);
 }
 
 /* Each list of the certificate's authority that it belongs to: the full one and its shard. */
@@ -405,9 +381,9 @@ static void add_row(struct revocation *r, const struct cert_record *row, int64_t
 {
 	for (size_t i = 0; i < r->count; i++) {
 		struct list *l = &r->lists[i];
-		const struct authority *a = authority_of(r, l);
+		const struct authority *a = list_authority(r, l);
 
-		if (l->shard != 0 || !str_eq(a->name, row->authority))
+		if (l->shard != 0 || l->delta || !str_eq(a->name, row->authority))
 			continue;
 		if (row->not_after + a->crl_lifetime_s < now)
 			return;
@@ -419,22 +395,23 @@ static void add_row(struct revocation *r, const struct cert_record *row, int64_t
 	}
 }
 
-static enum rc scan_rows(struct revocation *r, int64_t now)
+enum rc revocation_scan(struct revocation *r, const int64_t *since, list_add_fn add)
 {
 	struct cert_record last, *rows;
 	uint8_t serial[SERIAL_MAX];
 	char authority[NAME_MAX_LEN];
-	struct store_query q = { .table = &CERTS, .index = CERTS_BY_REVOKED, .limit = SCAN_BATCH,
+	struct store_query q = { .table = &CERTS, .index = CERTS_BY_REVOKED, .limit = SCAN_BATCH, .lower = since,
 				 .columns = STORE_COLUMNS(CERT_COL_SERIAL, CERT_COL_AUTHORITY,
 							  CERT_COL_REVOKED_AT, CERT_COL_REVOKED_REASON,
 							  CERT_COL_NOT_AFTER) };
+	int64_t now = clock_now_s();
 	size_t count;
 	enum rc rc;
 
 	do {
 		rc = store_list(r->read, &q, &r->arena, &rows, &count);
 		for (size_t i = 0; rc == RC_OK && i < count; i++)
-			add_row(r, &rows[i], now);
+			add(r, &rows[i], now);
 		if (rc == RC_OK && count > 0) {
 			last = rows[count - 1];
 			if (last.serial.len > sizeof(serial) || last.authority.len > sizeof(authority))
@@ -455,7 +432,7 @@ static void step_scan(struct revocation *r)
 {
 	for (size_t i = 0; i < r->count; i++)
 		buf_init(&r->lists[i].entries, CRL_TBS_MAX - ENTRY_ROOM);
-	r->rc = scan_rows(r, clock_now_s());
+	r->rc = revocation_scan(r, NULL, add_row);
 	for (size_t i = 0; i < r->count; i++) {
 		if (!buf_ok(&r->lists[i].entries))
 			r->rc = r->rc == RC_OK ? RC_NOMEM : r->rc;
@@ -466,16 +443,16 @@ static void step_scan(struct revocation *r)
 static void scanned(struct revocation *r)
 {
 	if (r->rc != RC_OK) {
-		round_end(r, r->rc, "scan");
+		revocation_round_end(r, r->rc, "scan");
 		return;
 	}
 	r->at = 0;
-	next_list(r);
+	revocation_next_list(r);
 }
 
 static void barrier_failed(struct revocation *r)
 {
-	round_end(r, r->rc, "store");
+	revocation_round_end(r, r->rc, "store");
 }
 
 /* On the writer's thread: everything that was submitted before is durable. */
@@ -483,12 +460,12 @@ static void barrier_passed(void *arg, enum rc rc)
 {
 	struct revocation *r = arg;
 
-	if (rc == RC_OK) {
-		run_step(r, step_scan, scanned);
+	if (rc == RC_OK && r->scan) {
+		revocation_run(r, step_scan, scanned);
 		return;
 	}
 	r->rc = rc;
-	r->next = barrier_failed;
+	r->next = rc == RC_OK ? scanned : barrier_failed;
 	r->work.fn = step_done;
 	loop_post(r->loop, &r->work);
 }
@@ -504,11 +481,12 @@ static void round_begin(void *arg)
 		return;
 	}
 	r->busy = true;
+	r->scan = needs_scan(r);
 	r->started_ms = clock_mono_ms();
 	if (tx)
 		store_submit(r->service->store, tx, barrier_passed, r);
 	else
-		round_end(r, RC_NOMEM, "begin");
+		revocation_round_end(r, RC_NOMEM, "begin");
 }
 
 /* --- news --- */
@@ -612,7 +590,7 @@ static enum rc add_lists(struct revocation *r, struct store_read *read, struct f
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < c->authority_count; i++)
-		room += 1 + c->authorities[i].crl_shards;
+		room += 1 + c->authorities[i].crl_shards + (c->authorities[i].crl_delta_s > 0);
 	r->lists = calloc(room, sizeof(*r->lists));
 	r->last_numbers = calloc(c->authority_count, sizeof(*r->last_numbers));
 	r->keys = calloc(c->authority_count, sizeof(*r->keys));
@@ -631,6 +609,8 @@ static enum rc add_lists(struct revocation *r, struct store_read *read, struct f
 			rc = check_shards(r, read, a, f);
 		for (unsigned k = 0; rc == RC_OK && k <= a->crl_shards; k++)
 			rc = add_list(r, i, k);
+		if (rc == RC_OK && a->crl_delta_s)
+			rc = delta_add(r, i);
 	}
 	for (size_t i = 0; rc == RC_OK && i < r->count; i++) {
 		if (find(r, r->lists[i].name) != &r->lists[i])

@@ -7,7 +7,7 @@
 
 #define ENTRY_MAX 64   /* octets of one entry: 20 of serial, a time, a reason */
 #define HEAD_ROOM 64   /* beside the names */
-#define EXTENSIONS_ROOM 160
+#define EXTENSIONS_ROOM 192
 #define CLOCK_AHEAD_S 600    /* policy: how far thisUpdate may lie ahead of the signer's clock */
 #define CLOCK_BEHIND_S 86400 /* and behind: a list may wait for the signer as long as a claim does */
 
@@ -15,6 +15,8 @@
 #define OID_AKI "\x06\x03\x55\x1d\x23"
 #define OID_NUMBER "\x06\x03\x55\x1d\x14"
 #define OID_IDP "\x06\x03\x55\x1d\x1c"
+#define OID_DELTA "\x06\x03\x55\x1d\x1b"
+#define OID_FRESHEST "\x06\x03\x55\x1d\x2e"
 #define OID_LEN 5
 
 /* --- writing --- */
@@ -77,20 +79,51 @@ static void add_number(struct der_writer *w, uint64_t number)
 	der_add_unsigned(w, bytes_of(octets, sizeof(octets)));
 }
 
-static void add_distribution_point(struct der_writer *w, struct str url)
+/* SEQUENCE { distributionPoint [0] { fullName [0] { URL } } } */
+static void add_point(struct der_writer *w, struct str url)
 {
-	size_t ext = der_open(w, DER_SEQUENCE), value, seq, name, full;
+	size_t seq = der_open(w, DER_SEQUENCE), name = der_open(w, DER_CONTEXT_CONS(0));
+	size_t full = der_open(w, DER_CONTEXT_CONS(0));
 
-	der_add_raw(w, bytes_of(OID_IDP, OID_LEN));
-	der_add_true(w); /* RFC 5280 §5.2.5: critical */
-	value = der_open(w, DER_OCTET_STRING);
-	seq = der_open(w, DER_SEQUENCE);
-	name = der_open(w, DER_CONTEXT_CONS(0));
-	full = der_open(w, DER_CONTEXT_CONS(0));
 	der_add(w, DER_CONTEXT(6), str_bytes(url));
 	der_close(w, full);
 	der_close(w, name);
 	der_close(w, seq);
+}
+
+static void add_distribution_point(struct der_writer *w, struct str url)
+{
+	size_t ext = der_open(w, DER_SEQUENCE), value;
+
+	der_add_raw(w, bytes_of(OID_IDP, OID_LEN));
+	der_add_true(w); /* RFC 5280 §5.2.5: critical */
+	value = der_open(w, DER_OCTET_STRING);
+	add_point(w, url);
+	der_close(w, value);
+	der_close(w, ext);
+}
+
+static void add_freshest(struct der_writer *w, struct str url)
+{
+	size_t ext = der_open(w, DER_SEQUENCE), value, points;
+
+	der_add_raw(w, bytes_of(OID_FRESHEST, OID_LEN)); /* RFC 5280 §5.2.6: not critical */
+	value = der_open(w, DER_OCTET_STRING);
+	points = der_open(w, DER_SEQUENCE);
+	add_point(w, url);
+	der_close(w, points);
+	der_close(w, value);
+	der_close(w, ext);
+}
+
+static void add_delta_indicator(struct der_writer *w, uint64_t base_number)
+{
+	size_t ext = der_open(w, DER_SEQUENCE), value;
+
+	der_add_raw(w, bytes_of(OID_DELTA, OID_LEN));
+	der_add_true(w); /* RFC 5280 §5.2.4: critical */
+	value = der_open(w, DER_OCTET_STRING);
+	add_number(w, base_number);
 	der_close(w, value);
 	der_close(w, ext);
 }
@@ -113,8 +146,12 @@ static void add_extensions(struct der_writer *w, const struct crl_spec *spec)
 	add_number(w, spec->number);
 	der_close(w, value);
 	der_close(w, ext);
+	if (spec->base_number)
+		add_delta_indicator(w, spec->base_number);
 	if (spec->shard_url.p)
 		add_distribution_point(w, spec->shard_url);
+	if (spec->delta_url.p)
+		add_freshest(w, spec->delta_url);
 	der_close(w, list);
 	der_close(w, tagged);
 }
@@ -132,13 +169,13 @@ enum rc crl_tbs_build(const struct crl_spec *spec, const struct buf *entries, st
 {
 	AUTO(arena) struct arena a;
 	size_t begin_room = HEAD_ROOM + spec->issuer_dn.len;
-	size_t end_room = EXTENSIONS_ROOM + spec->authority_key_id.len + spec->shard_url.len;
+	size_t end_room = EXTENSIONS_ROOM + spec->authority_key_id.len + spec->shard_url.len + spec->delta_url.len;
 	struct der_writer begin, end;
 	struct bytes head, tail;
 	size_t len;
 
 	if (!sig_alg_der(spec->alg).p || !spec->issuer_dn.len || !spec->authority_key_id.len ||
-	    spec->number > INT64_MAX || spec->next_update <= spec->this_update || !buf_ok(entries) ||
+	    spec->number > INT64_MAX || spec->base_number >= spec->number || spec->next_update <= spec->this_update || !buf_ok(entries) ||
 	    entries->len > CRL_TBS_MAX - begin_room - end_room)
 		return RC_INVALID;
 	arena_init(&a, begin_room + end_room + 64);
@@ -194,6 +231,11 @@ unsigned crl_shard_of(struct bytes serial, unsigned shards)
 struct str crl_shard_url(struct arena *a, struct str url, unsigned shard)
 {
 	return str_of(arena_printf(a, "%.*s-%u.crl", (int)(url.len - 4), url.p, shard));
+}
+
+struct str crl_delta_url(struct arena *a, struct str url)
+{
+	return str_of(arena_printf(a, "%.*s-delta.crl", (int)(url.len - 4), url.p));
 }
 
 /* Is text the URL of one of the shards? */
@@ -305,15 +347,52 @@ static enum rc check_number(const struct check *c, struct bytes value, uint64_t 
 	return RC_OK;
 }
 
-static enum rc check_distribution_point(const struct check *c, struct bytes value)
+/* What add_point() writes, and nothing behind it. */
+static bool read_point(struct der *seq, struct str *out_url)
 {
-	struct der seq, name, full;
+	struct der name, full;
 	struct der_item uri;
 
-	if (!der_only(value, DER_SEQUENCE, &seq) || !der_enter(&seq, DER_CONTEXT_CONS(0), &name) ||
-	    !der_at_end(&seq) || !der_enter(&name, DER_CONTEXT_CONS(0), &full) || !der_at_end(&name) ||
-	    !der_get(&full, DER_CONTEXT(6), &uri) || !der_at_end(&full) ||
-	    !is_shard_url(c->limits, (struct str){ (const char *)uri.body.p, uri.body.len }))
+	if (!der_enter(seq, DER_CONTEXT_CONS(0), &name) || !der_at_end(seq) ||
+	    !der_enter(&name, DER_CONTEXT_CONS(0), &full) || !der_at_end(&name) ||
+	    !der_get(&full, DER_CONTEXT(6), &uri) || !der_at_end(&full))
+		return false;
+	*out_url = (struct str){ (const char *)uri.body.p, uri.body.len };
+	return true;
+}
+
+static enum rc check_freshest(const struct check *c, struct bytes value)
+{
+	struct der points, seq;
+	AUTO(arena) struct arena a;
+	struct str url;
+
+	arena_init(&a, c->limits->url.len + 64);
+	if (!c->limits->delta || !der_only(value, DER_SEQUENCE, &points) || !der_enter(&points, DER_SEQUENCE, &seq) ||
+	    !der_at_end(&points) || !read_point(&seq, &url) || !str_eq(url, crl_delta_url(&a, c->limits->url)))
+		return deny(c, "policy (RFC 5280 §5.2.6): freshestCRL is not the authority's");
+	return RC_OK;
+}
+
+/* A delta list is for the same certificates as the full one. */
+static enum rc check_delta(const struct check *c, struct bytes value, uint64_t number)
+{
+	uint64_t base;
+	enum rc rc = check_number(c, value, &base);
+
+	if (rc != RC_OK)
+		return rc;
+	if (!c->limits->delta)
+		return deny(c, "policy (RFC 5280 §5.2.4): the authority has no delta lists");
+	return base < number ? RC_OK : deny(c, "RFC 5280 §5.2.4: the base of the delta is not before it");
+}
+
+static enum rc check_distribution_point(const struct check *c, struct bytes value)
+{
+	struct der seq;
+	struct str url;
+
+	if (!der_only(value, DER_SEQUENCE, &seq) || !read_point(&seq, &url) || !is_shard_url(c->limits, url))
 		return deny(c, "policy (RFC 5280 §5.2.5): issuingDistributionPoint is not one of the authority's");
 	return RC_OK;
 }
@@ -335,7 +414,13 @@ static enum rc check_extensions(const struct check *c, struct der *d, uint64_t *
 		return deny(c, "RFC 5280 §5.2.3: no cRLNumber");
 	if ((rc = check_number(c, value, out_number)) != RC_OK)
 		return rc;
-	if (next_extension(&list, OID_IDP, true, &value) && (rc = check_distribution_point(c, value)) != RC_OK)
+	if (next_extension(&list, OID_DELTA, true, &value))
+		rc = check_delta(c, value, *out_number);
+	else if (next_extension(&list, OID_IDP, true, &value))
+		rc = check_distribution_point(c, value);
+	else if (next_extension(&list, OID_FRESHEST, false, &value))
+		rc = check_freshest(c, value);
+	if (rc != RC_OK)
 		return rc;
 	return der_at_end(&list) ? RC_OK
 				 : deny(c, "policy (RFC 5280 §5.2): an extension that the signer does not know");

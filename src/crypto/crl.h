@@ -27,6 +27,8 @@ struct crl_spec {
 	/* The one URL of a critical issuingDistributionPoint (RFC 5280 §5.2.5); absent: the list is
 	 * for all certificates of the issuer. */
 	struct str shard_url;
+	struct str delta_url;  /* of a full list: freshestCRL (RFC 5280 §5.2.6); absent: there are no deltas */
+	uint64_t base_number;  /* of a delta list: that of the full one (RFC 5280 §5.2.4); 0: this is no delta */
 };
 /* Adds the DER TBSCertList to out, which should be empty. */
 enum rc crl_tbs_build(const struct crl_spec *spec, const struct buf *entries, struct buf *out) MUST_USE;
@@ -41,10 +43,11 @@ struct crl_limits {
 	int64_t now;
 	struct str url;  /* of the authority's lists as its certificates have it */
 	unsigned shards; /* 0: no list may have an issuingDistributionPoint */
+	bool delta;      /* there may be delta lists, and full ones may name them */
 };
 /* RC_OK, or RC_DENIED with the rule. The TBS must be a version 2 TBSCertList with exactly
- * authorityKeyIdentifier, cRLNumber and perhaps issuingDistributionPoint, and entries with nothing
- * but a reason. */
+ * authorityKeyIdentifier, cRLNumber and perhaps one of deltaCRLIndicator, issuingDistributionPoint and
+ * freshestCRL, and entries with nothing but a reason. */
 enum rc crl_tbs_check(struct bytes tbs, const struct crl_limits *limits, uint64_t *out_number,
 		      struct fault *f) MUST_USE;
 
@@ -53,5 +56,7 @@ unsigned crl_shard_of(struct bytes serial, unsigned shards);
 /* "http://ca.lan/crl/lab.crl" becomes "http://ca.lan/crl/lab-3.crl". url ends in ".crl". Absent
  * when memory is out. */
 struct str crl_shard_url(struct arena *a, struct str url, unsigned shard);
+/* "http://ca.lan/crl/lab-delta.crl", likewise. */
+struct str crl_delta_url(struct arena *a, struct str url);
 
 #endif

@@ -54,6 +54,7 @@ struct authority {
 	size_t permit_count;
 	struct str ocsp_url, ca_issuers_url, crl_url;
 	int64_t crl_lifetime_s;
+	int64_t crl_delta_s; /* how long a delta list is good; 0: there are none */
 	unsigned crl_shards; /* of revocation lists; 0: there is only the full one (crypto/crl.h) */
 	uint8_t fingerprint[32]; /* SHA-256 of the root's (last) certificate */
 };

@@ -243,6 +243,7 @@ enum rc law_check_crl(const struct law_authority *authority, struct bytes tbs, i
 		.now = now_s,
 		.url = authority->config->crl_url,
 		.shards = authority->config->crl_shards,
+		.delta = authority->config->crl_delta,
 	};
 
 	if (!(authority->issuing.key_usage & KU_CRL_SIGN))

@@ -160,6 +160,8 @@ void signer_config_write(const struct signer_config *c, struct buf *out)
 		write_optional(out, "crl", a->crl_url);
 		if (a->crl_shards)
 			buf_addf(out, "crl-shards %u\n", a->crl_shards);
+		if (a->crl_delta)
+			buf_add_text(out, "crl-delta on\n");
 		for (size_t k = 0; k < a->profile_count; k++)
 			write_profile(out, &a->profiles[k]);
 	}
@@ -309,9 +311,17 @@ static enum rc read_crl_shards(struct reader *r, struct str value)
 
 	if (rc != RC_OK)
 		return rc;
-	if (n == 0 || !str_ends(r->authority->crl_url, ".crl"))
-		return refuse(r, "crl-shards comes after a crl that ends in .crl, and is not 0");
+	if (n == 0 || !str_ends(r->authority->crl_url, ".crl") || r->authority->crl_delta)
+		return refuse(r, "crl-shards comes after a crl that ends in .crl, is not 0, and not for crl-delta");
 	r->authority->crl_shards = (unsigned)n;
+	return RC_OK;
+}
+
+static enum rc read_crl_delta(struct reader *r, struct str value)
+{
+	if (!str_is(value, "on") || !str_ends(r->authority->crl_url, ".crl") || r->authority->crl_shards)
+		return refuse(r, "crl-delta is on, comes after a crl that ends in .crl, and is not for crl-shards");
+	r->authority->crl_delta = true;
 	return RC_OK;
 }
 
@@ -367,6 +377,7 @@ static const struct row authority_rows[] = {
 	{ "ca-issuers", read_ca_issuers },
 	{ "crl", read_crl },
 	{ "crl-shards", read_crl_shards },
+	{ "crl-delta", read_crl_delta },
 	{ NULL },
 };
 static const struct row profile_rows[] = {

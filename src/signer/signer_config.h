@@ -20,6 +20,7 @@
  *   ca-issuers http://ca.lab.internal/issuing.crt
  *   crl http://ca.lab.internal/lab.crl
  *   crl-shards 16
+ *   crl-delta on
  *   profile server
  *   max-lifetime 7776000
  *   allow basic-constraints,key-usage,ext-key-usage,san,subject-key-id,authority-key-id
@@ -53,6 +54,7 @@ struct signer_authority {
 	size_t permit_count;
 	struct str ocsp_url, ca_issuers_url, crl_url;
 	unsigned crl_shards; /* revocation lists 1 to this, by serial (crypto/crl.h); 0: one for all */
+	bool crl_delta; /* there are delta lists (RFC 5280 §5.2.4) */
 	struct signer_profile *profiles;
 	size_t profile_count;
 };

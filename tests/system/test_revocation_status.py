@@ -29,9 +29,10 @@ REASON = x509.ReasonFlags.key_compromise
 class Status(AssayServe):
     """A server with plain HTTP, whose certificates say where to ask."""
 
-    def __init__(self, directory, shards=0):
+    def __init__(self, directory, shards=0, more=""):
         self.plain = free_port()
         self.shards = shards
+        self.more = more
         super().__init__(directory, edit=self.edit)
         self.chain = x509.load_pem_x509_certificates(pathlib.Path(self.data / "ca/chain.pem").read_bytes())
         self.issuer, self.root = self.chain[0], self.data / "ca/root.pem"
@@ -39,7 +40,7 @@ class Status(AssayServe):
     def edit(self, text):
         more = (f"    ocsp_url: http://127.0.0.1:{self.plain}/ocsp\n"
                 f"    crl_url: http://127.0.0.1:{self.plain}/crl/ca.crl\n"
-                f"    crl_shards: {self.shards}\n")
+                f"    crl_shards: {self.shards}\n{self.more}")
         text = text.replace("authorities:\n  ca:\n", "authorities:\n  ca:\n" + more)
         return re.sub(r"(?m)^listen:\n", f"listen:\n  http: [\"127.0.0.1:{self.plain}\"]\n", text)
 
@@ -284,6 +285,65 @@ def test_rfc5280_5_2_5__shards(tmp_path):
         server.config.write_text(server.config.read_text().replace("crl_shards: 4", "crl_shards: 3"))
         server.start()
         server.close()
+
+
+def crl_number(crl):
+    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def test_rfc5280_5_2_4__delta(tmp_path):
+    """A revocation is in the delta within seconds; the full list stays, and names the delta."""
+    server = Status(tmp_path / "delta", more="    crl_delta: 1h\n")
+    try:
+        good, bad, late = (server.issue(label, tmp_path) for label in ("good", "bad", "late"))
+        for label, certificate in (("good", good), ("bad", bad), ("late", late)):
+            (tmp_path / f"{label}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (tmp_path / "issuing.pem").write_bytes(server.issuer.public_bytes(serialization.Encoding.PEM))
+        full = server.crl()
+        freshest = full.extensions.get_extension_for_class(x509.FreshestCRL)
+        assert not freshest.critical
+        assert freshest.value[0].full_name[0].value == f"http://127.0.0.1:{server.plain}/crl/ca-delta.crl"
+        server.revoke(bad)
+        delta = wait_until(lambda: (lambda c: c if len(c) == 1 else None)(server.crl("ca-delta")), 20, "delta")
+        assert delta.get_revoked_certificate_by_serial_number(bad.serial_number)
+        indicator = delta.extensions.get_extension_for_class(x509.DeltaCRLIndicator)
+        assert indicator.critical and indicator.value.crl_number == crl_number(full)
+        assert {e.oid for e in delta.extensions} == {ExtensionOID.AUTHORITY_KEY_IDENTIFIER, ExtensionOID.CRL_NUMBER,
+                                                     ExtensionOID.DELTA_CRL_INDICATOR}
+        assert delta.is_signature_valid(server.issuer.public_key())
+        assert (delta.next_update_utc - delta.last_update_utc).total_seconds() == 3600
+        assert crl_number(server.crl()) == crl_number(full) < crl_number(delta)
+        reply = server.get("/crl/ca-delta.crl")
+        assert 0 < int(re.search(r"max-age=(\d+)", reply.getheader("Cache-Control"))[1]) <= 3600
+
+        # Numbers rise over a restart, and what the delta says stays.
+        server.kill()
+        server.start()
+        server.revoke(late)
+        newer = wait_until(lambda: (lambda c: c if len(c) == 2 else None)(server.crl("ca-delta")), 20, "delta")
+        assert crl_number(newer) > crl_number(delta)
+        assert newer.extensions.get_extension_for_class(x509.DeltaCRLIndicator).value.crl_number == crl_number(full)
+
+        (tmp_path / "full.pem").write_bytes(full.public_bytes(serialization.Encoding.PEM))
+        (tmp_path / "both.pem").write_bytes(full.public_bytes(serialization.Encoding.PEM) +
+                                            newer.public_bytes(serialization.Encoding.PEM))
+        verify = ["openssl", "verify", "-CAfile", server.root, "-untrusted", "issuing.pem", "-crl_check"]
+        for label, revoked in (("good", False), ("bad", True), ("late", True)):
+            code, text = run(*verify, "-use_deltas", "-CRLfile", "both.pem", f"{label}.pem", cwd=tmp_path)
+            assert (code != 0, "certificate revoked" in text) == (revoked, revoked), text
+            # Who ignores deltas can use the full list as ever.
+            assert run(*verify, "-CRLfile", "full.pem", f"{label}.pem", cwd=tmp_path)[0] == 0
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("more, said", [
+    ("    crl_delta: 7d\n", "must be less than crl_lifetime"),
+    ("    crl_delta: 5m\n", "crl_delta"),
+])
+def test_delta__settings_that_make_no_sense(tmp_path, more, said):
+    with pytest.raises(AssertionError, match=said):
+        Status(tmp_path / "bad", more=more)
 
 
 # --- OCSP ---

@@ -180,6 +180,49 @@ static void test_crl_tbs_check__denies(void **state)
 	expect_denied(x, "RFC 5280 §5.3");
 }
 
+static void test_rfc5280_5_2_4__delta(void **state)
+{
+	struct fixture *x = *state;
+	const struct privkey *key = kit_key(KEY_P256, 0);
+	struct crl_spec good = x->spec;
+	char detail[FAULT_DETAIL_MAX], *text;
+	uint8_t sig[SIG_MAX];
+	struct buf der;
+	size_t sig_len;
+
+	x->limits.shards = 0;
+	add(x, 1, 1);
+	x->spec.base_number = x->spec.number - 1;
+	build(x);
+	expect_denied(x, "RFC 5280 §5.2.4"); /* this authority has none */
+	x->limits.delta = true;
+	assert_int_equal(check(x, detail), RC_OK);
+	assert_int_equal(privkey_sign_x509(key, buf_bytes(&x->tbs), sig, &sig_len), RC_OK);
+	buf_init(&der, 65536);
+	assert_int_equal(crl_assemble(buf_bytes(&x->tbs), SIG_ES256, bytes_of(sig, sig_len), &der), RC_OK);
+	kit_write("delta.crl", buf_bytes(&der));
+	buf_done(&der);
+	assert_int_equal(kit_run(&x->a, &text, "openssl crl -inform der -in delta.crl -noout -text"), 0);
+	kit_expect_text(text, "X509v3 Delta CRL Indicator: critical");
+	x->spec.base_number = x->spec.number;
+	assert_int_equal(crl_tbs_build(&x->spec, &x->entries, &x->tbs), RC_INVALID);
+	x->spec.base_number = x->spec.number - 1;
+	x->spec.delta_url = STR("http://ca.lab/crl/lab-delta.crl"); /* RFC 5280 §5.2.6: not in a delta */
+	build(x);
+	expect_denied(x, "RFC 5280 §5.2");
+	x->spec.base_number = 0;
+	build(x);
+	assert_int_equal(check(x, detail), RC_OK);
+	x->limits.delta = false;
+	expect_denied(x, "RFC 5280 §5.2.6");
+	x->limits.delta = true;
+	x->spec.delta_url = STR("http://ca.lab/crl/lab-delt4.crl");
+	build(x);
+	expect_denied(x, "RFC 5280 §5.2.6");
+	x->spec = good;
+	assert_true(str_is(crl_delta_url(&x->a, x->limits.url), "http://ca.lab/crl/lab-delta.crl"));
+}
+
 /* Whatever octet changes: a yes or a no, and nothing read beyond the end. */
 static void test_crl_tbs_check__flipped_bits(void **state)
 {
@@ -187,6 +230,8 @@ static void test_crl_tbs_check__flipped_bits(void **state)
 	uint64_t number;
 
 	add(x, 1, 1);
+	x->limits.delta = true;
+	x->spec.base_number = 7;
 	build(x);
 	for (size_t i = 0; i < x->tbs.len; i++) {
 		x->tbs.p[i] ^= 0x10;
@@ -237,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rfc5280_5_1_2_6__no_entries_no_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_tbs_check__twenty_million_octets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_tbs_check__denies, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rfc5280_5_2_4__delta, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_tbs_check__flipped_bits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_tbs_check__certificate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crl_shards, setup, teardown),

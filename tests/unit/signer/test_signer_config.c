@@ -50,6 +50,8 @@ static void test_write__reads_back_the_same(void **state)
 		"authority second\n"
 		"certificate /ca/2.pem\n"
 		"key file:/ca/2.key\n"
+		"crl http://ca/second.crl\n"
+		"crl-delta on\n"
 		"profile server\n"
 		"max-lifetime 1\n"
 		"allow san\n";
@@ -148,6 +150,10 @@ static void test_read__refusals_name_the_line(void **state)
 		{ PROCESS "log \n", "word value" },
 		{ PROCESS "log\tjson\n", "control character" },
 		{ PROCESS "log json", "does not end" },
+		{ PROCESS AUTHORITY "crl-delta on\n" PROFILE, "crl-delta is on" },
+		{ PROCESS AUTHORITY "crl http://ca/l.crl\ncrl-delta yes\n" PROFILE, "crl-delta is on" },
+		{ PROCESS AUTHORITY "crl http://ca/l.crl\ncrl-shards 2\ncrl-delta on\n" PROFILE, "crl-delta is on" },
+		{ PROCESS AUTHORITY "crl http://ca/l.crl\ncrl-delta on\ncrl-shards 2\n" PROFILE, "crl-shards comes" },
 		{ PROCESS "accept-rollback 17\n", "NUMBER:HASH" },
 		{ PROCESS "accept-rollback 0:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n", "NUMBER:HASH" },
 		{ PROCESS "accept-rollback 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a0x\n", "NUMBER:HASH" },
