@@ -36,6 +36,7 @@
 #include "core/eab.h"
 #include "core/health.h"
 #include "core/jobs.h"
+#include "core/metrics.h"
 #include "core/rate_limit.h"
 #include "core/nonce.h"
 #include "core/responder.h"
@@ -122,7 +123,8 @@ static const char *signer_program(const struct config *c, char path[PATH_MAX])
 
 static enum rc start_signer(struct server *s, struct fault *f)
 {
-	struct signer_options o = { .loop = s->loop, .timeout_ms = 5000, .max_waiting = 10000 };
+	struct signer_options o = { .loop = s->loop, .timeout_ms = 5000, .max_waiting = 10000,
+				    .observe = metrics_signer };
 	char path[PATH_MAX];
 	AUTO(buf) struct buf law;
 	enum rc rc;
@@ -530,6 +532,7 @@ static enum rc make_service(struct server *s)
 	enum rc rc;
 
 	v->node = id_new();
+	v->signer = s->signer;
 	v->started_at = clock_now_s();
 	rc = nonces_new(v->config->raw.lifetimes.nonce_s, &v->nonces);
 	if (rc == RC_OK)

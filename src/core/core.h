@@ -21,11 +21,13 @@ struct responder;
 struct checkpoints;
 struct secret;
 struct limits;
+struct signer;
 
 /* The running service. Everything here lives from start to stop and may be used by any thread. */
 struct service {
 	struct store *store;
 	struct issuer *issuer;
+	struct signer *signer; /* NULL: none (tests) */
 	struct jobs *jobs;
 	struct nonces *nonces;
 	struct account_cache *accounts;

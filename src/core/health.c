@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "core/metrics.h"
 
 #define PROBE_EVERY_MS 5000
 /* 2026-11-01: a clock before this is wrong. */
@@ -18,7 +17,6 @@ struct health {
 	struct signer *signer;
 	struct loop_timer *timer;
 	enum rc committed;
-	int64_t asked_at_us; /* the signer */
 	bool stopped;
 	bool busy; /* a probe is under way: the store or the signer has not answered yet */
 	const char *why; /* atomic; static text, NULL: ready */
@@ -36,7 +34,6 @@ static void signer_answered(void *arg, enum rc rc, struct bytes signature, const
 
 	(void)signature;
 	(void)f;
-	metrics_signer(rc == RC_OK, clock_mono_us() - h->asked_at_us);
 	set_why(h, rc == RC_OK ? NULL : "the signer does not answer");
 }
 
@@ -44,7 +41,6 @@ static void store_answered_here(struct loop_work *w)
 {
 	struct health *h = (struct health *)w;
 
-	h->asked_at_us = clock_mono_us();
 	if (h->stopped)
 		return;
 	if (h->committed != RC_OK)

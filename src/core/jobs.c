@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "core/job_run.h"
+#include "core/metrics.h"
 #include "core/sweep.h"
 #include "core/watch.h"
 
@@ -236,6 +237,7 @@ struct id run_subject(const struct job_run *run)
 
 void job_begin(struct job_run *run)
 {
+	metrics_job(clock_now_ms() - run->row.due_at_ms);
 	switch ((enum job_kind)run->row.kind) {
 	case JOB_VALIDATE:
 		validate_begin(run);

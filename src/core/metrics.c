@@ -11,6 +11,8 @@
 #include "core/jobs.h"
 #include "core/nonce.h"
 #include "core/rate_limit.h"
+#include "core/revocation.h"
+#include "net/dns_failures.h"
 
 #define BUCKETS 10
 #define ROUTES 18
@@ -25,6 +27,11 @@ static const int64_t request_ends[BUCKETS] = { 500,   1000,   2500,   5000,    1
 					       25000, 100000, 500000, 2500000, 10000000 };
 static const int64_t validation_ends[BUCKETS] = { 1000000,  2000000,  5000000,   10000000,  20000000,
 						  30000000, 60000000, 120000000, 300000000, 600000000 };
+
+static const char *const signer_kinds[SIGNER_KINDS] = {
+	[SIGNER_CERTIFICATE] = "certificate", [SIGNER_RESPONDER] = "ocsp-responder", [SIGNER_LIST] = "crl",
+	[SIGNER_CHECKPOINT] = "checkpoint", [SIGNER_OTHER] = "none",
+};
 
 static const char *const routes[ROUTES] = {
 	"directory", "new-nonce", "new-account", "acct", "orders", "key-change", "new-order", "order", "finalize",
@@ -55,8 +62,9 @@ struct slot {
 	struct histogram durations[ROUTES];
 	uint64_t validations[TYPES][2];
 	struct histogram validation_durations[TYPES];
-	uint64_t signer[2];
-	struct histogram signer_durations;
+	uint64_t signer[SIGNER_KINDS][2];
+	struct histogram signer_durations[SIGNER_KINDS];
+	struct histogram signer_waits, job_waits;
 };
 
 /* Slots stay until the process ends: threads do, too. */
@@ -132,14 +140,23 @@ void metrics_request(const char *endpoint, int status, int64_t duration_us)
 	observe(&s->durations[i], request_ends, duration_us);
 }
 
-void metrics_signer(bool ok, int64_t duration_us)
+void metrics_signer(enum signer_kind kind, enum rc rc, int64_t duration_us, int64_t wait_us)
 {
 	struct slot *s = slot();
 
 	if (!s)
 		return;
-	add(&s->signer[ok], 1);
-	observe(&s->signer_durations, request_ends, duration_us);
+	add(&s->signer[kind][rc != RC_UNAVAILABLE], 1);
+	observe(&s->signer_durations[kind], request_ends, duration_us);
+	observe(&s->signer_waits, request_ends, wait_us);
+}
+
+void metrics_job(int64_t wait_ms)
+{
+	struct slot *s = slot();
+
+	if (s)
+		observe(&s->job_waits, request_ends, wait_ms > 0 ? wait_ms * 1000 : 0);
 }
 
 /* --- adding up --- */
@@ -277,11 +294,36 @@ static void write_validations(struct writer *w)
 
 static void write_signer(struct writer *w)
 {
-	family(w, "assay_signer_requests", "counter", "Questions to the signer process, by outcome.");
-	counter(w, "assay_signer_requests", "outcome=\"answered\"", TOTAL(signer[1]));
-	counter(w, "assay_signer_requests", "outcome=\"failed\"", TOTAL(signer[0]));
+	char labels[128];
+
+	family(w, "assay_signer_requests", "counter", "Questions to the signer process, by what is to be signed and outcome.");
+	for (size_t i = 0; i < SIGNER_KINDS; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			(void)snprintf(labels, sizeof(labels), "kind=\"%s\",outcome=\"%s\"", signer_kinds[i],
+				       k ? "answered" : "failed");
+			counter(w, "assay_signer_requests", labels,
+				total_at(offsetof(struct slot, signer) + (i * 2 + k) * sizeof(uint64_t)));
+		}
+	}
 	family(w, "assay_signer_duration_seconds", "histogram", "From the question to the signer's answer.");
-	histogram(w, "assay_signer_duration_seconds", "", offsetof(struct slot, signer_durations), request_ends);
+	for (size_t i = 0; i < SIGNER_KINDS; i++) {
+		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", signer_kinds[i]);
+		histogram(w, "assay_signer_duration_seconds", labels,
+			  offsetof(struct slot, signer_durations) + i * sizeof(struct histogram), request_ends);
+	}
+	family(w, "assay_signer_wait_seconds", "histogram", "Until a question was sent: others were before it.");
+	histogram(w, "assay_signer_wait_seconds", "", offsetof(struct slot, signer_waits), request_ends);
+}
+
+static void write_dns(struct writer *w)
+{
+	char labels[128];
+
+	family(w, "assay_dns_failures", "counter", "Questions to the DNS without a good answer, by kind; an absence is an answer.");
+	for (int i = 0; i < DNS_FAILURES; i++) {
+		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", dns_failure_name((enum dns_failure)i));
+		counter(w, "assay_dns_failures", labels, dns_failures((enum dns_failure)i));
+	}
 }
 
 static void write_limits(struct writer *w, const struct service *s)
@@ -302,6 +344,23 @@ static void write_authorities(struct writer *w, const struct config *c)
 	for (size_t i = 0; i < c->authority_count; i++)
 		put(w, "assay_authority_not_after_timestamp_seconds{authority=\"%.*s\"} %lld\n",
 		    STR_ARG(c->authorities[i].name), (long long)c->authorities[i].issuing.not_after);
+}
+
+static void write_lists(struct writer *w, struct service *s, const struct config *c)
+{
+	static const char *const kinds[] = { [LIST_FULL] = "full", [LIST_SHARD] = "shard", [LIST_DELTA] = "delta" };
+
+	family(w, "assay_crl_next_update_timestamp_seconds", "gauge",
+	       "When an authority's revocation list ends; of shards, the first.");
+	for (size_t i = 0; i < c->authority_count; i++) {
+		for (int k = 0; k < LIST_KINDS; k++) {
+			int64_t at = revocation_next_update(s, &c->authorities[i], (enum list_kind)k);
+
+			if (at)
+				put(w, "assay_crl_next_update_timestamp_seconds{authority=\"%.*s\",kind=\"%s\"} %lld\n",
+				    STR_ARG(c->authorities[i].name), kinds[k], (long long)at);
+		}
+	}
 }
 
 /* --- certificates by expiry --- */
@@ -385,13 +444,18 @@ enum rc metrics_write(struct service *s, const struct config *c, struct store_re
 	write_requests(&w);
 	write_signer(&w);
 	write_limits(&w, s);
+	write_dns(&w);
 	write_authorities(&w, c);
+	write_lists(&w, s, c);
 	rc = write_expiry(&w, read);
 	if (rc != RC_OK)
 		return rc;
 	jobs_counts(s->jobs, &running, &waiting);
 	gauge(&w, "assay_jobs_running", "Validations and issuances under way.", running);
 	gauge(&w, "assay_jobs_waiting", "Validations and issuances that wait for their time or a place.", waiting);
+	family(&w, "assay_job_wait_seconds", "histogram", "From a job's time to its begin.");
+	histogram(&w, "assay_job_wait_seconds", "", offsetof(struct slot, job_waits), request_ends);
+	gauge(&w, "assay_signer_waiting", "Questions to the signer that have no answer yet.", s->signer ? signer_waiting(s->signer) : 0);
 	gauge(&w, "assay_nonce_memory_bytes", "What redeemed nonces take.", (int64_t)nonces_bytes(s->nonces));
 	gauge(&w, "assay_ready", "1: this node can issue.", health_why_not_ready(s) == NULL);
 	gauge(&w, "assay_start_time_seconds", "When the server started, since 1970.", s->started_at);

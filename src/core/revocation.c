@@ -91,6 +91,26 @@ struct crl *revocation_list(struct service *s, struct str name)
 	return c;
 }
 
+int64_t revocation_next_update(struct service *s, const struct authority *a, enum list_kind kind)
+{
+	struct revocation *r = s->revocation;
+	int64_t first = 0;
+
+	if (!r)
+		return 0;
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < r->count; i++) {
+		const struct list *l = &r->lists[i];
+		enum list_kind is = l->delta ? LIST_DELTA : l->shard ? LIST_SHARD : LIST_FULL;
+
+		if (is == kind && l->current && str_eq(r->config->authorities[l->authority].name, a->name) &&
+		    (!first || l->current->next_update < first))
+			first = l->current->next_update;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return first;
+}
+
 static void set_current(struct revocation *r, struct list *l, struct crl *c)
 {
 	struct crl *old;

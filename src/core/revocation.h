@@ -41,6 +41,9 @@ struct crl {
  * unref. */
 struct crl *revocation_list(struct service *s, struct str name);
 void crl_unref(struct crl *c);
+/* When the authority's list of this kind is not good any more (of shards: the first); 0: there is none. */
+enum list_kind { LIST_FULL, LIST_SHARD, LIST_DELTA, LIST_KINDS };
+int64_t revocation_next_update(struct service *s, const struct authority *a, enum list_kind kind);
 /* Would this be the name of a list? */
 bool revocation_has_list(struct service *s, struct str name);
 

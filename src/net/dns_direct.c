@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "crypto/digest.h"
+#include "net/dns_failures.h"
 #include "net/dns_message.h"
 #include "net/targets.h"
 
@@ -69,6 +70,7 @@ static void direct_free(struct dns_direct *q)
 static void finish(struct dns_direct *q)
 {
 	hang_up(q);
+	dns_failures_count(q->answer.rc);
 	q->done(q->arg, &q->answer);
 	direct_free(q);
 }

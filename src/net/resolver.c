@@ -22,6 +22,7 @@
 #include <unbound-event.h>
 
 #include "base/clock.h"
+#include "net/dns_failures.h"
 #include "net/dns_message.h"
 
 #define QUERIES_MAX 4096         /* open at one time */
@@ -239,6 +240,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 	/* What is answered meanwhile has its own turn; what is cancelled meanwhile is not here. */
 	while (count-- > 0 && (q = TAILQ_FIRST(&r->answered))) {
 		query_leave(q);
+		dns_failures_count(q->answer.rc);
 		q->done(q->arg, &q->answer);
 		query_close(q);
 	}

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "signer/law.h"
 #include "signer/messages.h"
 #include "signer/signer_spawn.h"
 
@@ -35,6 +36,8 @@ struct slot {
 	uint64_t uses; /* how often the slot was given away */
 	uint64_t id;
 	enum message_op op;
+	enum signer_kind kind;
+	int64_t asked_us, sent_us;
 	uint8_t *encoded; /* owned */
 	size_t encoded_len;
 	int fd; /* sent along; -1: none; owned */
@@ -60,6 +63,8 @@ struct signer {
 	unsigned slot_count;
 	struct slot_list free, waiting /* all in use, by deadline */, line;
 	unsigned sent;
+	unsigned in_use; /* slots; atomic */
+	void (*observe)(enum signer_kind kind, enum rc rc, int64_t duration_us, int64_t wait_us);
 };
 
 /* --- sending --- */
@@ -112,6 +117,8 @@ static void flush(struct signer *s)
 		}
 		TAILQ_REMOVE(&s->line, r, in_line);
 		r->state = SLOT_SENT;
+		if (!r->sent_us)
+			r->sent_us = clock_mono_us();
 		s->sent++;
 	}
 }
@@ -145,6 +152,7 @@ static void release(struct signer *s, struct slot *r)
 	slot_empty(r);
 	r->state = SLOT_FREE;
 	TAILQ_INSERT_TAIL(&s->free, r, by_deadline);
+	__atomic_sub_fetch(&s->in_use, 1, __ATOMIC_RELAXED);
 }
 
 /* The slot is free before its owner is called, who may ask for something new at once. */
@@ -153,7 +161,10 @@ static void finish(struct signer *s, struct slot *r, enum rc rc, struct bytes pa
 {
 	signer_done_fn done = r->done;
 	void *arg = r->arg;
+	int64_t now_us = clock_mono_us();
 
+	if (s->observe)
+		s->observe(r->kind, rc, now_us - r->asked_us, (r->sent_us ? r->sent_us : now_us) - r->asked_us);
 	release(s, r);
 	done(arg, rc, payload, f);
 }
@@ -283,6 +294,20 @@ static void on_timer(void *arg)
 
 /* --- asking --- */
 
+static enum signer_kind kind_of(const struct message *m)
+{
+	switch (m->op) {
+	case MESSAGE_SIGN:
+		return str_is(m->profile, LAW_OCSP_RESPONDER) ? SIGNER_RESPONDER : SIGNER_CERTIFICATE;
+	case MESSAGE_CRL:
+		return SIGNER_LIST;
+	case MESSAGE_CHECKPOINT:
+		return SIGNER_CHECKPOINT;
+	default:
+		return SIGNER_OTHER;
+	}
+}
+
 /* fd, or -1, is the request's when it is accepted. */
 static enum rc submit_with(struct signer *s, struct message *m, int fd, signer_done_fn done, void *arg)
 {
@@ -307,6 +332,9 @@ static enum rc submit_with(struct signer *s, struct message *m, int fd, signer_d
 	}
 	r->id = m->id;
 	r->op = m->op;
+	r->kind = kind_of(m);
+	r->asked_us = clock_mono_us();
+	r->sent_us = 0;
 	r->fd = fd;
 	r->deadline_ms = clock_mono_ms() + s->timeout_ms;
 	r->tries = 0;
@@ -316,6 +344,7 @@ static enum rc submit_with(struct signer *s, struct message *m, int fd, signer_d
 	TAILQ_REMOVE(&s->free, r, by_deadline);
 	TAILQ_INSERT_TAIL(&s->waiting, r, by_deadline);
 	TAILQ_INSERT_TAIL(&s->line, r, in_line);
+	__atomic_add_fetch(&s->in_use, 1, __ATOMIC_RELAXED);
 	flush(s);
 	if (!s->timer_set)
 		plan(s);
@@ -480,6 +509,7 @@ enum rc signer_start(const struct signer_options *o, struct signer **out, struct
 		return RC_NOMEM;
 	s->socket = -1;
 	s->timeout_ms = o->timeout_ms;
+	s->observe = o->observe;
 	rc = make_slots(s, o->max_waiting);
 	if (rc == RC_OK)
 		rc = signer_spawn(o->program, o->config, &s->pid, &s->socket, f);
@@ -508,6 +538,11 @@ void signer_free(struct signer *s)
 		slot_empty(&s->slots[i]);
 	free(s->slots);
 	free(s);
+}
+
+unsigned signer_waiting(const struct signer *s)
+{
+	return __atomic_load_n(&s->in_use, __ATOMIC_RELAXED);
 }
 
 int signer_pid(const struct signer *s)

@@ -19,12 +19,24 @@
 struct signer;
 struct checkpoint;
 
+/* What was asked for. */
+enum signer_kind {
+	SIGNER_CERTIFICATE,
+	SIGNER_RESPONDER, /* the certificate of an OCSP responder */
+	SIGNER_LIST,      /* a revocation list */
+	SIGNER_CHECKPOINT,
+	SIGNER_OTHER,     /* no signature: looking up, ping */
+	SIGNER_KINDS,
+};
+
 struct signer_options {
 	struct loop *loop;
 	const char *program;  /* path of assay-signer */
 	struct bytes config;  /* signer_config text */
 	int timeout_ms;       /* a request without an answer is sent again, then RC_UNAVAILABLE */
 	unsigned max_waiting; /* RC_BUSY beyond */
+	/* Called for each answer: how long it took, and how much of that until it was sent. May be NULL. */
+	void (*observe)(enum signer_kind kind, enum rc rc, int64_t duration_us, int64_t wait_us);
 };
 /* Starts the process (posix_spawn: call before threads or sandbox) and waits for its hello. */
 enum rc signer_start(const struct signer_options *o, struct signer **out, struct fault *f) MUST_USE;
@@ -34,6 +46,9 @@ void signer_free(struct signer *s);
 AUTO_PTR_DEFINE(signer);
 /* The process id of the signer's monitor; it restarts the worker when that dies. */
 int signer_pid(const struct signer *s);
+
+/* Requests that have no answer yet. Any thread. */
+unsigned signer_waiting(const struct signer *s);
 
 typedef void (*signer_done_fn)(void *arg, enum rc rc, struct bytes signature, const struct fault *f);
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -91,8 +92,29 @@ def test_what_happens_is_counted(measured):
         value(after, 'assay_http_request_duration_seconds_count{endpoint="new-order"}')
     assert value(after, "assay_ready") == 1
     assert value(after, 'assay_certificates{left="90d"}') >= 1
-    assert grown('assay_signer_requests_total{outcome="failed"}') == 0
-    assert wait_until(lambda: value(fetch(measured)[1], 'assay_signer_requests_total{outcome="answered"}'), 30, "ping")
+    for kind in ("certificate", "crl", "checkpoint", "ocsp-responder", "none"):
+        assert value(after, f'assay_signer_requests_total{{kind="{kind}",outcome="failed"}}') == 0
+        assert value(after, f'assay_signer_duration_seconds_count{{kind="{kind}"}}') == \
+            value(after, f'assay_signer_requests_total{{kind="{kind}",outcome="answered"}}')
+    assert grown('assay_signer_requests_total{kind="certificate",outcome="answered"}') == 1
+    assert value(after, "assay_signer_wait_seconds_count") >= 3
+    assert grown("assay_job_wait_seconds_count") >= 3  # two validations, one issuance
+    assert value(after, "assay_signer_waiting") == 0
+    assert 0 < value(after, 'assay_crl_next_update_timestamp_seconds{authority="ca",kind="full"}') - time.time() <= 7 * 86400
+    assert value(after, 'assay_authority_not_after_timestamp_seconds{authority="ca"}') > time.time()
+    assert wait_until(lambda: value(
+        fetch(measured)[1], 'assay_signer_requests_total{kind="none",outcome="answered"}'), 30, "ping")
+
+
+def test_failures_of_the_dns_are_counted(measured):
+    _, before = fetch(measured)
+    responder = Responder(measured.http01_port)
+    measured.nameserver.hosts["dnsfail.test"] = "servfail"
+    Account(measured.wire()).order("dnsfail.test").fail(responder)
+    responder.close()
+    _, after = fetch(measured)
+    name = 'assay_dns_failures_total{kind="refused"}'
+    assert value(after, name) > value(before, name)
 
 
 def test_no_client_makes_it_grow(measured):
