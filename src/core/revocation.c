@@ -244,7 +244,7 @@ static void list_committed(struct revocation *r)
 	l->published = true;
 	memcpy(l->content, l->new_content, SHA256_LEN);
 	LOG_INFO("crl_published", F_STR("name", l->name), F_INT("number", r->spec.number),
-		 F_INT("octets", r->made->der.len));
+		 F_INT("octets", r->made->der.len), F_INT("took_ms", clock_mono_ms() - r->started_ms));
 	set_current(r, l, TAKE(r->made));
 	r->at++;
 	revocation_next_list(r);

@@ -25,7 +25,7 @@ from acmewire import wait_until  # noqa: E402
 from peers import free_port  # noqa: E402
 from servers import AssayServe  # noqa: E402
 
-LOAD = os.environ.get("ASSAY_STATUS_LOAD") or str(HERE.parent.parent / "out/tests/bench/assay-status-load")
+LOAD = os.environ.get("ASSAY_STATUS_LOAD") or str(HERE.parent.parent / "out/default/tests/bench/assay-status-load")
 SMOKE = "--smoke" in sys.argv
 SECONDS = "1" if SMOKE else os.environ.get("SECONDS", "5")
 CONNECTIONS = "4" if SMOKE else os.environ.get("CONNECTIONS", "32")

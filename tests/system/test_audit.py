@@ -180,7 +180,7 @@ def test_a_forged_checkpoint_is_named(tmp_path):
 def refused(server, *options):
     done = subprocess.run(
         [PROGRAMS / "assay", "serve", "--config", server.config, *options],
-        env=clean_environment(), capture_output=True, text=True, timeout=60,
+        env=clean_environment(), capture_output=True, text=True, timeout=30,
     )
     assert done.returncode == 1
     return done.stderr

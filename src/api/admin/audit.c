@@ -164,8 +164,10 @@ static enum rc ask_signer(struct request *req, bool make, struct fault *f)
 {
 	uint64_t round = checkpoints_ask(req->core.service, make);
 
-	if (!round)
+	if (!round && make)
 		return fault_set(f, RC_NOTFOUND, PROBLEM_NOT_FOUND, "a store in memory has no checkpoints");
+	if (!round)
+		return reply_set(req, 200, "application/json", STR("{}"));
 	req->path_id = str_of(arena_printf(req->arena, "%llu", (unsigned long long)round));
 	if (!req->path_id.p)
 		return RC_NOMEM;
