@@ -220,7 +220,7 @@ def test_a_killed_signer_monitor_does_not_leave_a_server_that_cannot_issue(own, 
         except AssertionError:
             assert own.process.process.poll() is not None, "alive, and no order is ever issued"
         except OSError:
-            pass
+            own.process.process.wait(30)  # it has closed its connections: it ends
     if own.process.process.poll() is not None:
         own.start()
 
