@@ -67,6 +67,8 @@ struct addr_policy {
 /* a: with the port that will be dialled. RC_DENIED (PROBLEM_CONNECTION) with the rule:
  * "policy: 127.0.0.1 is loopback (RFC 1122 §3.2.1.3), which is never dialled". */
 enum rc addr_policy_check(const struct addr_policy *p, const struct addr *a, struct fault *f) MUST_USE;
+/* What its range is for: "private (RFC 1918)", "global unicast". */
+const char *addr_range_name(const struct addr *a);
 /* The server's own listening sockets: set at start, before threads. One that listens on every
  * address (":443") stands for that port on each address that this machine has now. */
 enum rc addr_policy_set_own(const struct addr *own, size_t count) MUST_USE;

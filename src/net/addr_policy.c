@@ -247,6 +247,16 @@ static bool in_any(const struct prefix *list, size_t count, const uint8_t ip[16]
 	return false;
 }
 
+const char *addr_range_name(const struct addr *a)
+{
+	uint8_t ip[16];
+
+	if (a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return V4_MAPPED.name;
+	addr_ip16(a, ip);
+	return range_of(ip, a->sa.sa_family == AF_INET)->name;
+}
+
 enum rc addr_policy_check(const struct addr_policy *p, const struct addr *a, struct fault *f)
 {
 	bool is_v4 = a->sa.sa_family == AF_INET;

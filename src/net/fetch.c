@@ -257,6 +257,7 @@ static void on_response(struct fetch *op, const struct hop_result *r)
 {
 	trace_add(&op->trace, "http GET %s: %d (%lld ms)", op->url.text, r->status, (long long)since_ms(op));
 	op->result.status = r->status;
+	op->result.date_at = r->date_at;
 	if (is_redirect(r->status)) {
 		follow(op, r->location);
 		return;
@@ -302,6 +303,7 @@ static void on_hop(void *arg, const struct hop_result *r)
 		return;
 	case HOP_TOO_LARGE:
 		op->result.status = r->status;
+		op->result.date_at = r->date_at;
 		trace_add(&op->trace, "http GET %s: %d, body over %zu octets (%lld ms)", op->url.text,
 			  r->status, op->max_body, (long long)since_ms(op));
 		finish(op, RC_LIMIT, PROBLEM_UNAUTHORIZED, false,

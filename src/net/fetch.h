@@ -44,6 +44,7 @@ struct fetch_result {
 				 (a body over max), serverInternal */
 	bool transient;  /* worth another try: dial errors, timeouts, SERVFAIL, 5xx */
 	int status;      /* of the last response, 0 if none */
+	int64_t date_at; /* its Date (RFC 9110 §6.6.1); 0: none that can be read */
 	struct bytes body;
 	struct addr dialled; /* that answered last; len 0 if none did */
 	char why[400];   /* one sentence for the problem's detail; names addresses and outcome, never

@@ -28,6 +28,7 @@
 #define RECEIVE_BUFFER 4096L
 #define HEAD_TOO_LARGE "the response's head is too large"
 #define NOT_HTTP "the response is not HTTP/1.1"
+#define DATE_MAX 64
 
 enum hop_stop {
 	STOP_NOT,
@@ -55,6 +56,7 @@ struct hop {
 	size_t head_len;
 	struct buf location, body;
 	bool has_location;
+	int64_t date_at;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -151,6 +153,20 @@ static int status_of(CURL *easy)
 	return (int)status;
 }
 
+/* 0 when it is no date: what a stranger's clock shows is a hint and nothing more. */
+static int64_t date_of(struct str value)
+{
+	char text[DATE_MAX];
+	time_t at;
+
+	if (value.len == 0 || value.len >= sizeof(text) || memchr(value.p, '\0', value.len))
+		return 0;
+	memcpy(text, value.p, value.len);
+	text[value.len] = '\0';
+	at = curl_getdate(text, NULL);
+	return at > 0 ? (int64_t)at : 0;
+}
+
 static enum hop_stop read_header(struct hop *hop, struct str line)
 {
 	struct str value;
@@ -165,6 +181,7 @@ static enum hop_stop read_header(struct hop *hop, struct str line)
 			return STOP_VERSION;
 		buf_reset(&hop->location); /* what an interim response said does not count */
 		hop->has_location = false;
+		hop->date_at = 0;
 		return STOP_NOT;
 	}
 	if (trim(line).len == 0) {
@@ -182,6 +199,8 @@ static enum hop_stop read_header(struct hop *hop, struct str line)
 		buf_add_str(&hop->location, value);
 		return buf_ok(&hop->location) ? STOP_NOT : STOP_NOMEM;
 	}
+	if (header_is(line, "Date", &value))
+		hop->date_at = date_of(value);
 	/* RFC 9112 §7: codings that were not asked for, such as gzip, are not undone. */
 	if (header_is(line, "Transfer-Encoding", &value) && !str_eq_nocase(value, STR("chunked")))
 		return STOP_CODING;
@@ -329,6 +348,7 @@ static void result_of(struct hop *hop, CURLcode code, struct hop_result *r)
 	}
 	if (hop->has_location)
 		r->location = buf_str(&hop->location);
+	r->date_at = hop->date_at;
 }
 
 /* --- life --- */

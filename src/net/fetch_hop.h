@@ -32,6 +32,7 @@ struct hop_result {
 	enum rc rc; /* of HOP_FAILED */
 	int status;
 	struct str location; /* the one Location, absent if none */
+	int64_t date_at;     /* Date (RFC 9110 §6.6.1); 0: none that can be read */
 	struct bytes body;
 	bool transient;   /* of HOP_BROKEN: may pass */
 	const char *text; /* "connection refused", ...; "" for a response */

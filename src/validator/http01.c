@@ -120,7 +120,12 @@ static const char *remedy(const struct fetch_result *r)
 static void on_fetched(void *arg, const struct fetch_result *r)
 {
 	struct validation *v = arg;
-	struct validation_result result = { .trace = r->trace };
+	struct validation_result result = {
+		.trace = r->trace,
+		.connected = r->dialled.len > 0,
+		.http_status = r->status,
+		.http_date = r->date_at,
+	};
 
 	if (r->rc == RC_OK)
 		judge_response(v, r, &result);

@@ -191,7 +191,7 @@ static const char *remedy(const struct tls_probe_result *r)
 static void on_probed(void *arg, const struct tls_probe_result *r)
 {
 	struct validation *v = arg;
-	struct validation_result result = { .trace = r->trace };
+	struct validation_result result = { .trace = r->trace, .connected = r->dialled.len > 0 };
 
 	if (r->rc == RC_OK)
 		judge(v, r, &result);

@@ -40,6 +40,11 @@ struct validation_result {
 	char detail[600]; /* why it failed: for the client; cites the rule and says what to do */
 	struct str trace; /* lines; only during the callback */
 	int64_t duration_ms;
+	/* What was seen on the way, for `assay check`: somebody took a connection; the status of the last
+	 * HTTP response and its Date, 0 if there was none. */
+	bool connected;
+	int http_status;
+	int64_t http_date;
 	int64_t valid_until; /* dns-persist-01: seconds since 1970, the proof is no good after; 0: no end */
 };
 

@@ -265,6 +265,25 @@ static void test_addr_policy_check__edges_of_every_range(void **state)
 	}
 }
 
+static void test_addr_range_name__what_it_is_for(void **state)
+{
+	static const char *const CASES[][2] = {
+		{ "10.1.2.3", "private (RFC 1918)" },	     { "127.0.0.1", "loopback (RFC 1122 §3.2.1.3)" },
+		{ "169.254.169.254", "a cloud metadata service" }, { "192.88.98.1", "global unicast" },
+		{ "fd00::1", "unique local (RFC 4193)" },    { "2a00::1", "global unicast" },
+		{ "4000::1", "not global unicast (RFC 4291 §2.4)" },
+		{ "::ffff:10.0.0.1", "IPv4-mapped (RFC 4291 §2.5.5.2)" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+		struct addr a;
+
+		assert_true(addr_ip_parse(str_of(CASES[i][0]), 0, &a));
+		assert_string_equal(addr_range_name(&a), CASES[i][1]);
+	}
+}
+
 static void test_addr_policy_check__says_which_rule(void **state)
 {
 	struct addr loopback = addr_of("127.0.0.1"), hidden = addr_of("64:ff9b::10.0.0.1");
@@ -371,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_prefix_parse__forms),
 		cmocka_unit_test(test_prefix_contains__edges),
 		cmocka_unit_test(test_addr_policy_check__edges_of_every_range),
+		cmocka_unit_test(test_addr_range_name__what_it_is_for),
 		cmocka_unit_test(test_addr_policy_check__says_which_rule),
 		cmocka_unit_test(test_addr_policy_check__allow_and_deny_lists),
 		cmocka_unit_test(test_addr_policy_check__own_listening_sockets),

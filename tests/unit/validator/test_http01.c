@@ -161,6 +161,41 @@ static void test_rfc8555_8_3__key_authorization_proves_control(void **state)
 	assert_true(seen.result.duration_ms >= 0 && seen.result.duration_ms < 5000);
 }
 
+/* What `assay check` goes by. */
+static void test_http01__says_what_it_saw(void **state)
+{
+	static const struct {
+		const char *date;
+		int64_t at;
+	} DATES[] = {
+		{ "Date: Fri, 15 Jan 2027 08:00:00 GMT\r\n", INT64_C(1800000000) },
+		{ "date:  Friday, 15-Jan-27 08:00:00 GMT \r\n", INT64_C(1800000000) }, /* RFC 9110 §5.6.7 */
+		{ "", 0 },
+		{ "Date: yesterday\r\n", 0 },
+		{ "Date:\r\n", 0 },
+		{ "Date: Thu, 01 Jan 1960 00:00:00 GMT\r\n", 0 },
+		{ "Date: 99999999999999999999999999999999999999999999999999999999999999999999\r\n", 0 },
+	};
+	struct validation_request r = request(&WEB);
+	struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(DATES); i++) {
+		char response[400];
+
+		snprintf(response, sizeof(response), "HTTP/1.1 404 X\r\n%sContent-Length: 0\r\n\r\n", DATES[i].date);
+		validate(response, &seen);
+		assert_true(seen.result.connected);
+		assert_int_equal(seen.result.http_status, 404);
+		if (seen.result.http_date != DATES[i].at)
+			fail_msg("%s: %lld", DATES[i].date, (long long)seen.result.http_date);
+	}
+	r.identifier = &(struct identifier){ .type = IDENTIFIER_DNS, .value = STR("servfail.test") };
+	run(&r, &seen);
+	assert_false(seen.result.connected);
+	assert_int_equal(seen.result.http_status, 0);
+}
+
 static void test_rfc8555_8_3__only_trailing_white_space_is_ignored(void **state)
 {
 	static const struct {
@@ -344,6 +379,7 @@ int main(void)
 	static const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(test_validators__table),
 		cmocka_unit_test(test_rfc8555_8_3__key_authorization_proves_control),
+		cmocka_unit_test(test_http01__says_what_it_saw),
 		cmocka_unit_test(test_rfc8555_8_3__only_trailing_white_space_is_ignored),
 		cmocka_unit_test(test_rfc8555_8_3__status_must_be_200),
 		cmocka_unit_test(test_http01__details_say_what_to_do_and_show_no_body),
