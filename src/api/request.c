@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "core/check.h"
 #include "core/jobs.h"
 #include "core/metrics.h"
 #include "core/nonce.h"
@@ -144,6 +145,7 @@ static void request_release(struct request *req)
 	jws_done(&req->jws);
 	account_unref(req->account);
 	crl_unref(req->list);
+	check_free(req->check);
 	config_unref(req->config);
 	if (req->timer)
 		loop_timer_clear(req->timer);

@@ -50,6 +50,7 @@ struct request {
 	const char *endpoint; /* for metrics; a literal, NULL: any other */
 	const char *allow; /* methods that the resource has, for a 405 */
 
+	struct check *check; /* admin: the doctor at work (core/check.h); owned */
 	struct crl *list; /* whose octets the body is (core/revocation.h); owned */
 	int status;
 	struct http_header headers[REPLY_HEADERS_MAX];

@@ -62,6 +62,8 @@ int admin_print_json(struct admin *x);
 /* The one word that a verb needs, such as an id; false: *out_exit, after saying what is missing. */
 bool admin_word(const struct admin *x, const char *const *words, size_t count, const char *what, int *out_exit);
 int admin_no_memory(const struct admin *x);
+/* "[fail] dns  ..." of an answer's "lines", and below what is not ok its trace and remedy (admin_check.c). */
+void admin_print_lines(const struct node *lines);
 
 /* --- text for targets and bodies --- */
 
@@ -92,6 +94,7 @@ struct str revoke_body_encode(struct arena *a, const char *reason);
 /* --- the verbs, for main.c --- */
 
 int verb_status(int argc, char **argv);
+int verb_check(int argc, char **argv);
 int verb_account(int argc, char **argv);
 int verb_order(int argc, char **argv);
 int verb_cert(int argc, char **argv);

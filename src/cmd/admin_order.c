@@ -60,65 +60,26 @@ static void print_facts(struct admin *x)
 
 /* --- why --- */
 
-static void print_zone(struct admin *x, const struct node *zone)
-{
-	struct arena *a = &x->arena;
-
-	if (!zone) {
-		fact_print(stdout, "  zone", STR("none covers it now"));
-		return;
-	}
-	fact_print(stdout, "  zone",
-		   str_of(arena_printf(a, "%.*s (%.*s; resolver %.*s; addresses %.*s)",
-				       STR_ARG(node_list(a, node_get(zone, "names"))),
-				       STR_ARG(node_list(a, node_get(zone, "challenges"))), STR_ARG(node_str(zone, "resolver")),
-				       STR_ARG(node_str(zone, "address_policy")))));
-}
-
-static void print_lines(const struct node *lines)
-{
-	char text[2048];
-
-	for (size_t i = 0; i < node_count(lines); i++) {
-		(void)str_printable(node_text(node_at(lines, i)), text, sizeof(text));
-		printf("    %s\n", text);
-	}
-}
-
-static void print_authorization(struct admin *x, const struct node *n)
-{
-	struct arena *a = &x->arena;
-
-	printf("\n");
-	fact_print(stdout, "name", node_str(n, "identifier"));
-	if (!node_get(n, "status"))
-		return; /* the operator's own: nothing to prove */
-	print_zone(x, node_get(n, "zone"));
-	fact_print(stdout, "  authorization", node_str(n, "status"));
-	fact_print(stdout, "  challenge", node_str(n, "challenge"));
-	fact_print(stdout, "  asked for", time_short(a, node_str(n, "attempted_at")));
-	fact_print(stdout, "  proven", time_short(a, node_str(n, "validated_at")));
-	fact_print(stdout, "  error", node_str(node_get(n, "error"), "detail"));
-	fact_print(stdout, "  last attempt", node_str(n, "last_attempt"));
-	fact_print(stdout, "  next attempt", time_short(a, node_str(n, "next_attempt_at")));
-	print_lines(node_get(n, "trace"));
-}
-
 static void print_why(struct admin *x)
 {
-	const struct node *n = x->answer, *names = node_get(n, "authorizations"), *steps = node_get(n, "steps");
+	const struct node *n = x->answer, *steps = node_get(n, "steps");
+	struct str first = node_text(node_at(node_get(n, "identifiers"), 0));
 
 	print_facts(x);
-	for (size_t i = 0; i < node_count(names); i++)
-		print_authorization(x, node_at(names, i));
 	printf("\n");
 	for (size_t i = 0; i < node_count(steps); i++)
 		fact_print(stdout, "step",
 			   str_of(arena_printf(&x->arena, "%.*s  %.*s", STR_ARG(node_str(node_at(steps, i), "at")),
 					       STR_ARG(node_str(node_at(steps, i), "what")))));
 	printf("\n");
+	admin_print_lines(node_get(n, "lines"));
+	printf("\n");
 	fact_print(stdout, "cause", node_str(n, "cause"));
 	fact_print(stdout, "what to do", node_str(n, "remedy"));
+	if (!node_bool(n, "by_operator") && !str_is(node_str(n, "status"), "valid"))
+		fact_print(stdout, "and now?",
+			   str_of(arena_printf(&x->arena, "assay check '%.*s' --account %.*s", STR_ARG(first),
+					       STR_ARG(node_str(n, "account")))));
 }
 
 static int order_one(int argc, char **argv, const char *verb, const char *text, const char *tail,
@@ -156,9 +117,10 @@ static int order_show(int argc, char **argv)
 static int order_why(int argc, char **argv)
 {
 	return order_one(argc, argv, "assay order why",
-			 "Explains what became of an order: the zone that decides for each name, what was tried to prove\n"
-			 "control and what was answered, the steps of the issuance, the cause and what to do. The id of an\n"
-			 "order is in its URL, in the log, and in `assay order list`.\n\n"
+			 "Explains what became of an order, line by line: the zone that decides for each name, what was tried\n"
+			 "to prove control and what was answered, the steps of the issuance, the cause and what to do. The id\n"
+			 "of an order is in its URL, in the log, and in `assay order list`. What would happen now is told by\n"
+			 "`assay check NAME`.\n\n"
 			 "  assay order why 06f1s6b3k9zt2m6g0c9h7qk4ve",
 			 "/why", print_why);
 }

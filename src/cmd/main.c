@@ -13,6 +13,7 @@ static const struct verb verbs[] = {
 	{ "ca", verb_ca, "let a foreign root sign the issuing certificate" },
 	{ "config", verb_config, "check the settings; the manual of the settings" },
 	{ "status", verb_status, "is the server well, and what does it run with" },
+	{ "check", verb_check, "would a name get a certificate now, and if not, why" },
 	{ "account", verb_account, "ACME accounts: list, show, deactivate" },
 	{ "order", verb_order, "orders: list, show, why" },
 	{ "cert", verb_cert, "certificates: list, show, issue, revoke, renew-early" },

@@ -380,9 +380,14 @@ enum rc authz_deactivate(struct context *c, struct authz_record *z, struct fault
 }
 
 /* Who fails often is asked to look why, before more is sent to the name's addresses. */
+struct str authz_failure_subject(struct context *c, struct id account, struct str identifier)
+{
+	return str_of(arena_printf(c->arena, "%.*s %.*s", STR_ARG(id_str(c->arena, account)), STR_ARG(identifier)));
+}
+
 static struct str failure_subject(struct context *c, const struct authz_record *z)
 {
-	return str_of(arena_printf(c->arena, "%.*s %.*s", STR_ARG(id_str(c->arena, z->account)), STR_ARG(z->identifier)));
+	return authz_failure_subject(c, z->account, z->identifier);
 }
 
 enum rc challenge_respond(struct context *c, struct authz_record *z, int64_t challenge, struct fault *f)

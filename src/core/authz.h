@@ -44,6 +44,8 @@ enum rc authz_for_ancestor(struct context *c, const struct account *account, con
 enum rc authz_preauthorize(struct context *c, const struct directory *d, const struct account *account,
 			   const struct acme_new_authz *body, struct authz_record *out, bool *out_is_new,
 			   struct fault *f) MUST_USE;
+/* Whose failed validations are counted together (core/rate_limit.h). */
+struct str authz_failure_subject(struct context *c, struct id account, struct str identifier);
 enum rc authz_load(struct context *c, struct id id, struct authz_record *out) MUST_USE;
 /* Only the owner sees it; others' look like none (RFC 8555 §10.5). */
 enum rc authz_load_for(struct context *c, const struct account *account, struct id id,

@@ -42,6 +42,7 @@ struct jobs {
 	unsigned validating, running, waiting_count; /* the counts are read by other threads */
 	pthread_mutex_t lock; /* guards newest and the links of all runs; a leaf */
 	struct job_run *newest;
+	struct check *checks; /* of the doctor (check.c) */
 	struct loop_timer *sweep_timer;
 	struct config *resolver_config; /* whose zones the resolvers are for */
 	struct resolver **resolvers;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "core/check.h"
 #include "core/job_run.h"
 #include "core/metrics.h"
 #include "core/sweep.h"
@@ -399,6 +400,7 @@ void jobs_free(struct jobs *j)
 		else
 			run_release(run);
 	}
+	checks_end(j);
 	loop_timer_free(j->sweep_timer);
 	resolvers_free(j);
 	store_read_close(j->read);

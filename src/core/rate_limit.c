@@ -156,12 +156,14 @@ static void hash_subject(const struct limits *l, enum limit_rule rule, struct st
 	memcpy(out, whole, 16);
 }
 
-static enum rc refuse(struct limits *l, enum limit_rule rule, const struct limit *limit, struct str subject,
-		      int64_t wait_us, struct fault *f)
+/* LOOK is for a question that no request asked: its refusal is not counted. */
+enum visit { VISIT_LOOK, VISIT_CHECK, VISIT_TAKE };
+
+static enum rc refuse(enum limit_rule rule, const struct limit *limit, struct str subject, int64_t wait_us,
+		      struct fault *f)
 {
 	int64_t wait_s = (wait_us + SECOND - 1) / SECOND;
 
-	__atomic_add_fetch(&l->refused[rule], 1, __ATOMIC_RELAXED);
 	(void)fault_set(f, RC_LIMIT, PROBLEM_RATE_LIMITED,
 			"RFC 8555 §6.6: limit \"%s\" (%lld in %lld s) is reached for %.*s; try again in %lld s",
 			rules[rule].name, (long long)limit->count, (long long)limit->period_s, STR_ARG(subject),
@@ -172,7 +174,7 @@ static enum rc refuse(struct limits *l, enum limit_rule rule, const struct limit
 }
 
 static enum rc visit_limit(struct limits *l, const struct limit *limit, enum limit_rule rule, struct str subject,
-			   bool take, struct fault *f)
+			   enum visit how, struct fault *f)
 {
 	int64_t now = clock_now_ms() * 1000, period = limit->period_s * SECOND, at, wait;
 	struct bucket *set, *b;
@@ -191,7 +193,7 @@ static enum rc visit_limit(struct limits *l, const struct limit *limit, enum lim
 		at = now + period;
 	at += period / limit->count;
 	wait = at - (now + period);
-	if (wait <= 0 && take) {
+	if (wait <= 0 && how == VISIT_TAKE) {
 		memcpy(b->hash, hash, sizeof(b->hash));
 		b->rule = (uint8_t)rule;
 		b->subject_len = (uint8_t)(subject.len < SUBJECT_MAX ? subject.len : SUBJECT_MAX);
@@ -201,25 +203,35 @@ static enum rc visit_limit(struct limits *l, const struct limit *limit, enum lim
 		s->dirty = true;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return wait > 0 ? refuse(l, rule, limit, subject, wait, f) : RC_OK;
+	if (wait <= 0)
+		return RC_OK;
+	if (how != VISIT_LOOK)
+		__atomic_add_fetch(&l->refused[rule], 1, __ATOMIC_RELAXED);
+	return refuse(rule, limit, subject, wait, f);
 }
 
-static enum rc visit(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject, bool take,
-		     struct fault *f)
+static enum rc visit(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
+		     enum visit how, struct fault *f)
 {
-	return visit_limit(l, &c->limits[rule], rule, subject, take, f);
+	return visit_limit(l, &c->limits[rule], rule, subject, how, f);
 }
 
 enum rc limits_take(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
 		    struct fault *f)
 {
-	return visit(l, c, rule, subject, true, f);
+	return visit(l, c, rule, subject, VISIT_TAKE, f);
 }
 
 enum rc limits_check(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
 		     struct fault *f)
 {
-	return visit(l, c, rule, subject, false, f);
+	return visit(l, c, rule, subject, VISIT_CHECK, f);
+}
+
+enum rc limits_look(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
+		    struct fault *f)
+{
+	return visit(l, c, rule, subject, VISIT_LOOK, f);
 }
 
 enum rc limits_take_address(struct limits *l, const struct config *c, enum limit_rule rule,
@@ -241,7 +253,7 @@ enum rc limits_take_address(struct limits *l, const struct config *c, enum limit
 		prefix = addr_from_ip(ip, 16, 0);
 	}
 	addr_text_ip(&prefix, text);
-	return visit(l, c, rule, str_of(text), true, f);
+	return visit(l, c, rule, str_of(text), VISIT_TAKE, f);
 }
 
 /* --- what counts for an order --- */
@@ -251,7 +263,7 @@ static struct str name_subject(struct context *c, const struct identifier *id)
 	return str_of(arena_printf(c->arena, "%s%.*s", id->wildcard ? "*." : "", STR_ARG(id->value)));
 }
 
-static enum rc visit_names(struct context *c, const struct identifier *names, size_t count, bool take,
+static enum rc visit_names(struct context *c, const struct identifier *names, size_t count, enum visit how,
 			   struct fault *f)
 {
 	enum rc rc = RC_OK;
@@ -263,13 +275,14 @@ static enum rc visit_names(struct context *c, const struct identifier *names, si
 
 		if (!subject.p)
 			return RC_NOMEM;
-		rc = visit(c->service->limits, c->config, LIMIT_CERTS_NAME, subject, take, f);
+		rc = visit(c->service->limits, c->config, LIMIT_CERTS_NAME, subject, how, f);
 	}
 	return rc;
 }
 
 /* Each zone once, however many of the names are its own. */
-static enum rc visit_zones(struct context *c, const struct identifier *names, size_t count, bool take, struct fault *f)
+static enum rc visit_zones(struct context *c, const struct identifier *names, size_t count, enum visit how,
+			   struct fault *f)
 {
 	const struct zone **seen = arena_array(c->arena, count + 1, sizeof(*seen));
 	size_t seen_count = 0;
@@ -286,13 +299,13 @@ static enum rc visit_zones(struct context *c, const struct identifier *names, si
 		if (!is_new)
 			continue;
 		seen[seen_count++] = z;
-		rc = visit_limit(c->service->limits, &z->certificates, LIMIT_CERTS_ZONE, z->name, take, f);
+		rc = visit_limit(c->service->limits, &z->certificates, LIMIT_CERTS_ZONE, z->name, how, f);
 	}
 	return rc;
 }
 
 static enum rc visit_order(struct context *c, const struct directory *d, struct str account, struct str eab_kid,
-			   bool take, struct fault *f)
+			   enum visit how, struct fault *f)
 {
 	const struct {
 		enum limit_rule rule;
@@ -307,7 +320,7 @@ static enum rc visit_order(struct context *c, const struct directory *d, struct 
 
 	for (size_t i = 0; rc == RC_OK && i < COUNT_OF(visits); i++) {
 		if (visits[i].subject.p)
-			rc = visit(c->service->limits, c->config, visits[i].rule, visits[i].subject, take, f);
+			rc = visit(c->service->limits, c->config, visits[i].rule, visits[i].subject, how, f);
 	}
 	return rc;
 }
@@ -323,15 +336,25 @@ enum rc limits_new_order(struct context *c, const struct directory *d, struct id
 	if (!subject.p)
 		return RC_NOMEM;
 	/* First whether all allow it, so that a refusal by one costs nothing with the others. */
-	rc = visit_names(c, names, count, false, f);
+	rc = visit_names(c, names, count, VISIT_CHECK, f);
 	if (rc == RC_OK)
-		rc = visit_zones(c, names, count, false, f);
+		rc = visit_zones(c, names, count, VISIT_CHECK, f);
 	if (rc == RC_OK)
-		rc = visit_order(c, d, subject, eab_kid, false, f);
+		rc = visit_order(c, d, subject, eab_kid, VISIT_CHECK, f);
 	if (rc == RC_OK)
-		rc = visit_order(c, d, subject, eab_kid, true, f);
+		rc = visit_order(c, d, subject, eab_kid, VISIT_TAKE, f);
 	c->limits_taken = rc == RC_OK;
 	return rc;
+}
+
+enum rc limits_look_order(struct context *c, const struct directory *d, struct str account, struct str eab_kid,
+			  const struct identifier *names, size_t count, struct fault *f)
+{
+	enum rc rc = visit_names(c, names, count, VISIT_LOOK, f);
+
+	if (rc == RC_OK)
+		rc = visit_zones(c, names, count, VISIT_LOOK, f);
+	return rc == RC_OK ? visit_order(c, d, account, eab_kid, VISIT_LOOK, f) : rc;
 }
 
 enum rc limits_new_cert(struct context *c, const struct identifier *names, size_t count, struct fault *f)
@@ -340,13 +363,13 @@ enum rc limits_new_cert(struct context *c, const struct identifier *names, size_
 
 	if (c->limits_taken)
 		return RC_OK;
-	rc = visit_names(c, names, count, false, f);
+	rc = visit_names(c, names, count, VISIT_CHECK, f);
 	if (rc == RC_OK)
-		rc = visit_zones(c, names, count, false, f);
+		rc = visit_zones(c, names, count, VISIT_CHECK, f);
 	if (rc == RC_OK)
-		rc = visit_names(c, names, count, true, f);
+		rc = visit_names(c, names, count, VISIT_TAKE, f);
 	if (rc == RC_OK)
-		rc = visit_zones(c, names, count, true, f);
+		rc = visit_zones(c, names, count, VISIT_TAKE, f);
 	c->limits_taken = rc == RC_OK;
 	return rc;
 }

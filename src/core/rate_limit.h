@@ -33,13 +33,19 @@ enum rc limits_take(struct limits *l, const struct config *c, enum limit_rule ru
 /* Is there one to take? Takes none. */
 enum rc limits_check(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
 		     struct fault *f) MUST_USE;
-/* The same for the prefix of a peer's address: /32 and /64. */
+/* Is there one to take? For a question that no client asked: a refusal is not counted either. */
+enum rc limits_look(struct limits *l, const struct config *c, enum limit_rule rule, struct str subject,
+		    struct fault *f) MUST_USE;
+/* limits_take() for the prefix of a peer's address: /32 and /64. */
 enum rc limits_take_address(struct limits *l, const struct config *c, enum limit_rule rule,
 			    const struct addr *peer, struct fault *f) MUST_USE;
 
 /* All that count for a new order, or none of them. Once in a request, however often it runs. */
 enum rc limits_new_order(struct context *c, const struct directory *d, struct id account, struct str eab_kid,
 			 const struct identifier *names, size_t count, struct fault *f) MUST_USE;
+/* Would limits_new_order() refuse? Takes and counts nothing; account absent: but for what is about it. */
+enum rc limits_look_order(struct context *c, const struct directory *d, struct str account, struct str eab_kid,
+			  const struct identifier *names, size_t count, struct fault *f) MUST_USE;
 /* One certificate for each of the names and each of their zones, at finalize. */
 enum rc limits_new_cert(struct context *c, const struct identifier *names, size_t count,
 			struct fault *f) MUST_USE;

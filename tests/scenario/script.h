@@ -36,6 +36,8 @@ unsigned script_most_at_once(void);
 enum dns_script { DNS_HAS_NONE, DNS_FORBIDS, DNS_FAILS, DNS_SILENT };
 void script_dns(enum dns_script answer);
 unsigned script_dns_asked(void);
+/* The IPv4 address of every name; NULL, and at first: none. */
+void script_host(const char *ip);
 
 enum issue_answer {
 	ISSUE_OK,

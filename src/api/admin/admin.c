@@ -13,6 +13,7 @@ static const struct route {
 	handler_fn handler;
 } routes[] = {
 	{ "/v1/status", HTTP_GET, admin_status },
+	{ "/v1/check", HTTP_GET, admin_check },
 	{ "/v1/accounts", HTTP_GET, admin_accounts },
 	{ "/v1/accounts/*", HTTP_GET, admin_account },
 	{ "/v1/accounts/*/deactivate", HTTP_POST, admin_account_deactivate },

@@ -12,6 +12,7 @@
 /* --- handlers; req->path_id is what "*" of the path stands for --- */
 
 enum rc admin_status(struct request *req, struct fault *f);
+enum rc admin_check(struct request *req, struct fault *f);
 enum rc admin_accounts(struct request *req, struct fault *f);
 enum rc admin_account(struct request *req, struct fault *f);
 enum rc admin_account_deactivate(struct request *req, struct fault *f);
@@ -89,6 +90,9 @@ void show_time(struct json_out *o, const char *key, int64_t at_s);
 void show_text(struct json_out *o, const char *key, struct str text); /* left out when absent */
 /* Lines of text as an array. */
 void show_lines(struct json_out *o, const char *key, struct str text);
+struct check_line;
+/* "lines": what was found step by step, each with its grade; WARN and FAIL have a remedy. */
+void show_check_line(struct json_out *o, const struct check_line *line);
 enum rc show_cert(struct request *req, struct json_out *o, const struct cert_record *c, bool with_pem) MUST_USE;
 /* The members of an order, without the braces. */
 enum rc show_order_members(struct request *req, struct json_out *o, const struct order *order) MUST_USE;

@@ -73,6 +73,23 @@ static void test_check__takes_none(void **state)
 }
 
 /* A clock that jumps back must not lock anybody out for longer than a period. */
+/* What nobody asked for is no refusal. */
+static void test_look__takes_none_and_counts_none(void **state)
+{
+	struct fault f = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(limits_look(limits, &config, RULE, STR("a"), &f), RC_OK);
+	for (int i = 0; i < 5; i++)
+		assert_true(take("a"));
+	assert_int_equal(limits_look(limits, &config, RULE, STR("a"), &f), RC_LIMIT);
+	assert_int_equal(f.retry_after_s, 720);
+	assert_int_equal(limits_refused(limits, RULE), 0);
+	assert_false(take("a"));
+	assert_int_equal(limits_refused(limits, RULE), 1);
+}
+
 static void test_take__clock_back_and_smaller_limit(void **state)
 {
 	struct fault f = { 0 };
@@ -213,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_take__burst_then_evenly, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check__takes_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_look__takes_none_and_counts_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_take__clock_back_and_smaller_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_take__off, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_take_address__a_64_is_one_subject, setup, teardown),
