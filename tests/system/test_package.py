@@ -72,7 +72,7 @@ def test_contents(built):
     assert agent["/usr/bin/assay-agent"] == (0o755, "root")
     assert any(re.fullmatch(r"(/usr)?/lib/systemd/system/assay\.service", path) for path in server), server
     assert "/usr/share/man/man1/assay.1.gz" in server and "/usr/share/man/man1/assay-agent.1.gz" in agent
-    for path in ("README.md", "clients.md", "divergences.md", "copyright"):
+    for path in ("README.md", "clients.md", "configuration.md", "operations.md", "divergences.md", "copyright"):
         assert f"/usr/share/doc/assay/{path}" in server
     # The settings and the state are `assay init`'s and the operator's.
     for path, (mode, owner) in {**server, **agent}.items():
