@@ -113,7 +113,7 @@ static const char *policy_remedy(const struct check *k, const struct fault *f, b
 	if (!covered)
 		return "Have the client register with a key that covers it: `assay eab add --zone NAME --profile NAME`.";
 	if (!k->zone && !strstr(f->detail, "(block."))
-		return "Add a zone that covers the name: zones: in the settings, then SIGHUP.";
+		return "Add a zone that covers the name: `assay zone set`, or zones: in the settings and SIGHUP.";
 	switch (f->problem) {
 	case PROBLEM_UNAUTHORIZED:
 	case PROBLEM_EXTERNAL_ACCOUNT_REQUIRED:
