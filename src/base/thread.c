@@ -56,8 +56,14 @@ void thread_join(struct thread *t)
 
 void queue_init(struct queue *q)
 {
+	pthread_condattr_t monotonic;
+
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->filled, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->ended, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	q->head = NULL;
 	q->tail = &q->head;
 	q->closed = 0;
@@ -68,6 +74,7 @@ void queue_done(struct queue *q)
 	if (!q)
 		return;
 	pthread_cond_destroy(&q->filled);
+	pthread_cond_destroy(&q->ended);
 	pthread_mutex_destroy(&q->lock);
 }
 
@@ -121,10 +128,26 @@ struct queue_item *queue_poll_all(struct queue *q)
 	return items;
 }
 
+/* The machine's own clock, not base/clock: this is about its processors, and no test turns it. */
+void queue_rest(struct queue *q, unsigned us)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)(us % 1000000) * 1000;
+	until.tv_sec += us / 1000000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&q->lock);
+	while (!q->closed && pthread_cond_timedwait(&q->ended, &q->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&q->lock);
+}
+
 void queue_close(struct queue *q)
 {
 	pthread_mutex_lock(&q->lock);
 	q->closed = 1;
 	pthread_cond_broadcast(&q->filled);
+	pthread_cond_broadcast(&q->ended);
 	pthread_mutex_unlock(&q->lock);
 }

@@ -23,7 +23,7 @@ struct queue_item {
 
 struct queue {
 	pthread_mutex_t lock; /* guards all below; a leaf lock, nothing is called while it is held */
-	pthread_cond_t filled;
+	pthread_cond_t filled, ended;
 	struct queue_item *head, **tail;
 	int closed;
 };
@@ -37,6 +37,8 @@ int queue_put(struct queue *q, struct queue_item *item);
 struct queue_item *queue_take_all(struct queue *q);
 /* Does not block. */
 struct queue_item *queue_poll_all(struct queue *q);
+/* Blocks for this many microseconds while the queue fills, or until it is closed. */
+void queue_rest(struct queue *q, unsigned us);
 void queue_close(struct queue *q);
 
 #endif

@@ -11,7 +11,6 @@
  * dropped). So the first one is final: fatal, RC_IO for everybody, and nothing is written any more
  * until a new process has opened the store and verified it. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -144,13 +143,6 @@ static struct tx *run_group(struct store *s, struct tx *list, size_t count)
 	return list;
 }
 
-static void rest(void)
-{
-	const struct timespec us = { .tv_nsec = REST_US * 1000 };
-
-	nanosleep(&us, NULL);
-}
-
 static void run(void *arg)
 {
 	struct store *s = arg;
@@ -168,7 +160,7 @@ static void run(void *arg)
 			list = run_group(s, list, count);
 		}
 		if (crowded)
-			rest();
+			queue_rest(&s->queue, REST_US);
 	}
 }
 

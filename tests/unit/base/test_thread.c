@@ -55,6 +55,27 @@ struct item {
 	int sender, number;
 };
 
+static void *close_it(void *q)
+{
+	queue_close(q);
+	return NULL;
+}
+
+/* A minute would be the limit of the test. */
+static void test_queue__rest_ends_when_the_queue_does(void **state)
+{
+	pthread_t closer;
+	struct queue q;
+
+	(void)state;
+	queue_init(&q);
+	queue_rest(&q, 1);
+	assert_int_equal(pthread_create(&closer, NULL, close_it, &q), 0);
+	queue_rest(&q, 60 * 1000 * 1000);
+	pthread_join(closer, NULL);
+	queue_done(&q);
+}
+
 static void test_queue__first_in_first_out(void **state)
 {
 	struct item items[10] = { 0 };
@@ -176,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_thread_start__blocks_signals_and_sets_the_name),
+		cmocka_unit_test(test_queue__rest_ends_when_the_queue_does),
 		cmocka_unit_test(test_queue__first_in_first_out),
 		cmocka_unit_test(test_queue_close__gives_back_what_is_left_and_takes_no_more),
 		cmocka_unit_test(test_queue__every_item_reaches_one_receiver_in_order),
