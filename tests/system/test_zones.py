@@ -201,6 +201,19 @@ def test_zones_survive_a_restart__and_a_broken_one_stops_nothing(lab):
     assert "broken" not in lab.run("zone", "list").stdout
 
 
+def test_s1_40__by_dns_alone__and_by_http_only_inside_a_prefix(lab):
+    put(lab, "alone", zone(lab, '["*.alone.test"]').replace("[http-01]", "[dns-01]"))
+    put(lab, "inside", zone(lab, '["*.inside.test"]', 'targets: ["127.0.0.0/8"]\n'))
+    put(lab, "outside", zone(lab, '["*.outside.test"]', "targets: [10.0.0.0/8]\n"))
+    account = Account(lab.wire())
+    ((_, authorization),) = account.order("a.alone.test").authorizations()
+    assert [c["type"] for c in authorization["challenges"]] == ["dns-01"]
+    issue(lab, "a.inside.test")
+    with contextlib.closing(Responder(lab.http01_port)) as responder:
+        failed = account.order("a.outside.test").fail(responder)
+        assert "policy" in failed["challenges"][0]["error"]["detail"] and responder.seen == []  # nothing was sent there
+
+
 def test_sighup_keeps_the_stored_zones(lab):
     put(lab, "dev", zone(lab, '["*.dev.test"]'))
     lab.config.write_text(lab.config.read_text().replace("*.home.test", "*.house.test"))
