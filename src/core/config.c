@@ -258,7 +258,10 @@ static bool build_directory(struct builder *b, const struct config_directory *ra
 	if (!d->caa_identity_count) {
 		struct str host = c->hosts[0], rest;
 
-		(void)str_cut(c->hosts[0], ':', &host, &rest);
+		if (str_starts(host, "[")) /* an IPv6 address (RFC 3986 §3.2.2): no CAA record can name it */
+			(void)str_cut((struct str){ host.p + 1, host.len - 1 }, ']', &host, &rest);
+		else
+			(void)str_cut(c->hosts[0], ':', &host, &rest);
 		d->caa_identities[d->caa_identity_count++] = host;
 	}
 	return true;

@@ -92,6 +92,29 @@ static void test_config__defaults_of_a_minimal_file(void **state)
 	config_unref(c);
 }
 
+/* Where no caa_identities are set, the host of public_url is one, without its port. */
+static void test_rfc8659__the_host_is_the_identity(void **state)
+{
+	static const struct {
+		const char *url, *identity;
+	} rows[] = {
+		{ "https://ca.test", "ca.test" }, { "https://ca.test:8443", "ca.test" },
+		{ "https://[fd00::5]:8443", "fd00::5" }, { "https://[fd00::5]", "fd00::5" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[600];
+		struct config *c;
+
+		(void)snprintf(text, sizeof(text), "public_url: \"%s\"\n%s", rows[i].url,
+			       strstr(HEAD DIRECTORIES, "store:"));
+		c = good(text);
+		assert_true(str_is(c->directories[0].caa_identities[0], rows[i].identity));
+		config_unref(c);
+	}
+}
+
 static void test_config__each_error_is_named(void **state)
 {
 	static const struct {
@@ -503,6 +526,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config__defaults_of_a_minimal_file),
+		cmocka_unit_test(test_rfc8659__the_host_is_the_identity),
 		cmocka_unit_test(test_config__each_error_is_named),
 		cmocka_unit_test(test_config__the_most_specific_zone_wins),
 		cmocka_unit_test(test_config__any_is_the_least_specific),
