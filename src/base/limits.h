@@ -40,6 +40,13 @@
 #define LIMIT_DNS_SERVERS 32              /* addresses of the name servers of one zone */
 
 #define LIMIT_SIGNER_MESSAGE (48 * 1024)
+#define LIMIT_LINK_MESSAGE (128 * 1024)   /* between server and probe */
+#define LIMIT_LINK_QUEUE (2 * 1024 * 1024) /* sent and not read by the other side */
+#define LIMIT_PROBE_TASKS 64              /* looks under way at one probe */
+#define LIMIT_PROBE_WAITING 4096          /* that wait for their turn at one probe */
+#define LIMIT_PROBE_VISITORS 64           /* connections that are no probe (yet), at one time */
+#define LIMIT_PROBE_PREFIXES 1024         /* of each list of a zone that is sent to a probe */
+#define LIMIT_PROBES 32                   /* that one zone names */
 #define LIMIT_REQUEST_ARENA (1024 * 1024)
 #define LIMIT_SETTINGS_BYTES (4 * 1024 * 1024)
 #define LIMIT_STORED_ZONES 200             /* zones set at run time; more belong in the file */

@@ -63,6 +63,7 @@ struct addr_policy {
 	size_t allow_count;
 	const struct prefix *deny; /* also tried on the IPv4 address inside a NAT64 one */
 	size_t deny_count;
+	const struct addr_policy *also; /* that must allow it too: of the probe that dials; NULL: none */
 };
 /* a: with the port that will be dialled. RC_DENIED (PROBLEM_CONNECTION) with the rule:
  * "policy: 127.0.0.1 is loopback (RFC 1122 §3.2.1.3), which is never dialled". */

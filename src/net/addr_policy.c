@@ -281,5 +281,7 @@ enum rc addr_policy_check(const struct addr_policy *p, const struct addr *a, str
 		return deny(f, a, "in a denied range", "not dialled for this name");
 	if (p->allow_count && !in_any(p->allow, p->allow_count, ip))
 		return deny(f, a, "outside the allowed ranges", "not dialled for this name");
+	if (p->also && addr_policy_check(p->also, a, NULL) != RC_OK)
+		return deny(f, a, "outside of what this probe was allowed", "not dialled from here");
 	return RC_OK;
 }

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "net/dns_direct.h"
 #include "net/dns_message.h"
+#include "net/relay.h"
 #include "net/trace.h"
 
 #define HOSTS_MAX 16
@@ -38,6 +39,7 @@ struct server {
 	struct addr addr;
 	const struct host *host;
 	struct dns_direct *question;
+	struct errand *errand; /* instead of it, where the resolver has a relay */
 	int64_t asked_ms;
 };
 
@@ -65,6 +67,13 @@ static void find_zone(struct dns_walk *w);
 
 /* --- the end --- */
 
+static void server_cancel(struct server *s)
+{
+	dns_direct_cancel(s->question);
+	if (s->errand)
+		resolver_relay(s->walk->spec.resolver)->ops->cancel(s->errand);
+}
+
 static void stop(struct dns_walk *w)
 {
 	resolver_cancel(w->question);
@@ -73,7 +82,7 @@ static void stop(struct dns_walk *w)
 		for (size_t k = 0; k < COUNT_OF(FAMILIES); k++)
 			resolver_cancel(w->hosts[i].question[k]);
 	for (size_t i = 0; i < w->server_count; i++)
-		dns_direct_cancel(w->servers[i].question);
+		server_cancel(&w->servers[i]);
 	w->host_count = w->resolving = w->server_count = w->next = w->asking = w->answered = 0;
 }
 
@@ -186,6 +195,7 @@ static void on_server(void *arg, const struct dns_answer *a)
 	char label[DNS_WALK_LABEL];
 
 	s->question = NULL;
+	s->errand = NULL;
 	w->asking--;
 	server_label(s, label);
 	trace_server(s, label, a);
@@ -207,6 +217,15 @@ static void on_server(void *arg, const struct dns_answer *a)
 	ask_next(w);
 }
 
+/* From here, or from where the resolver stands. */
+static enum rc ask_server(struct server *s, const struct dns_direct_spec *spec)
+{
+	struct relay *relay = resolver_relay(s->walk->spec.resolver);
+
+	return relay ? relay->ops->ask_server(relay, spec, on_server, s, &s->errand)
+		     : dns_direct_ask(s->walk->loop, spec, on_server, s, &s->question);
+}
+
 static void ask_next(struct dns_walk *w)
 {
 	while (w->next < w->server_count && w->asking < ASKED_AT_ONCE) {
@@ -216,7 +235,7 @@ static void ask_next(struct dns_walk *w)
 		enum rc rc;
 
 		s->asked_ms = clock_mono_ms();
-		rc = dns_direct_ask(w->loop, &spec, on_server, s, &s->question);
+		rc = ask_server(s, &spec);
 		if (rc == RC_INVALID) {
 			fail(w, RC_DENIED, false, "%s is no name that a host can have", w->name);
 			return;

@@ -8,7 +8,9 @@
  * Addresses come from one resolution per URL (targets.h) and are vetted and dialled as they are.
  *
  * Finished fetches are delivered in a later turn of the loop, so that done never runs inside
- * fetch_start(), libcurl or libunbound. */
+ * fetch_start(), libcurl or libunbound.
+ *
+ * A fetcher with a relay (relay.h) does none of this but deliver: somebody else's fetcher does. */
 #include "net/fetch.h"
 
 #include <event2/event.h>
@@ -21,6 +23,7 @@
 #include "base/limits.h"
 #include "net/fetch_hop.h"
 #include "net/fetch_url.h"
+#include "net/relay.h"
 #include "net/targets.h"
 #include "net/trace.h"
 
@@ -48,6 +51,7 @@ struct fetch {
 	struct targets targets;
 	struct addr peer;     /* of the hop */
 	struct hop *hop;
+	struct errand *errand; /* instead of all these, with a relay */
 
 	struct fetch_result result;
 	struct buf body, trace;
@@ -57,7 +61,8 @@ TAILQ_HEAD(fetch_list, fetch);
 
 struct fetcher {
 	struct loop *loop;
-	struct hops *hops;
+	struct hops *hops;   /* NULL with a relay */
+	struct relay *relay; /* NULL: fetches itself */
 	struct event *deliver;
 	struct fetch_list open, finished;
 };
@@ -89,6 +94,9 @@ static void stop(struct fetch *op)
 	targets_cancel(&op->targets);
 	hop_cancel(op->hop);
 	op->hop = NULL;
+	if (op->errand)
+		op->fetcher->relay->ops->cancel(op->errand);
+	op->errand = NULL;
 	if (op->timer)
 		loop_timer_clear(op->timer);
 }
@@ -376,6 +384,23 @@ static void resolve(struct fetch *op)
 	targets_find(&op->targets, &spec);
 }
 
+/* --- with a relay --- */
+
+static void on_seen(void *arg, const struct fetch_result *r)
+{
+	struct fetch *op = arg;
+
+	op->errand = NULL;
+	op->result.status = r->status;
+	op->result.dialled = r->dialled;
+	buf_add(&op->body, r->body.p, r->body.len);
+	buf_add_str(&op->trace, r->trace);
+	if (!buf_ok(&op->body) || !buf_ok(&op->trace))
+		finish_internal(op, RC_LIMIT);
+	else
+		finish(op, r->rc, r->problem, r->transient, "%s", r->why);
+}
+
 /* --- starting --- */
 
 enum rc fetch_start(struct fetcher *x, const struct fetch_request *r,
@@ -409,14 +434,17 @@ enum rc fetch_start(struct fetcher *x, const struct fetch_request *r,
 	buf_init(&op->trace, LIMIT_TRACE);
 	TAILQ_INSERT_TAIL(&x->open, op, link);
 	rc = fetch_url_first(r->host, r->port, r->path, &op->url, &why);
-	if (rc == RC_OK)
+	if (rc == RC_OK && x->relay)
+		rc = x->relay->ops->fetch(x->relay, r, on_seen, op, &op->errand);
+	else if (rc == RC_OK)
 		rc = loop_timer_new(x->loop, on_timer, op, &op->timer);
 	if (rc != RC_OK) {
 		fetch_free(op);
 		return rc;
 	}
 	*out = op;
-	resolve(op);
+	if (!x->relay)
+		resolve(op);
 	return RC_OK;
 }
 
@@ -426,7 +454,7 @@ void fetch_cancel(struct fetch *op)
 		fetch_free(op);
 }
 
-enum rc fetcher_new(struct loop *l, struct fetcher **out)
+static enum rc new_fetcher(struct loop *l, struct relay *relay, struct fetcher **out)
 {
 	struct fetcher *x = calloc(1, sizeof(*x));
 	enum rc rc;
@@ -436,14 +464,25 @@ enum rc fetcher_new(struct loop *l, struct fetcher **out)
 	TAILQ_INIT(&x->open);
 	TAILQ_INIT(&x->finished);
 	x->loop = l;
+	x->relay = relay;
 	x->deliver = event_new(loop_event_base(l), -1, 0, on_deliver, x);
-	rc = x->deliver ? hops_new(l, &x->hops) : RC_NOMEM;
+	rc = !x->deliver ? RC_NOMEM : relay ? RC_OK : hops_new(l, &x->hops);
 	if (rc != RC_OK) {
 		fetcher_free(x);
 		return rc;
 	}
 	*out = x;
 	return RC_OK;
+}
+
+enum rc fetcher_new(struct loop *l, struct fetcher **out)
+{
+	return new_fetcher(l, NULL, out);
+}
+
+enum rc fetcher_new_relayed(struct loop *l, struct relay *relay, struct fetcher **out)
+{
+	return new_fetcher(l, relay, out);
 }
 
 void fetcher_free(struct fetcher *x)

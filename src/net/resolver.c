@@ -11,7 +11,9 @@
  * deadlines since all have the same time, so one timer serves all. `answered`: from which answers are
  * delivered in a later turn of the loop. libunbound may answer from its cache while we still ask, so
  * delivering later is what keeps done out of resolver_ask(); it also keeps callers out of
- * libunbound's stack. */
+ * libunbound's stack.
+ *
+ * With a relay (relay.h) a question is in `waiting` until somebody else's resolver has answered. */
 #include "net/resolver.h"
 
 #include <event2/event.h>
@@ -24,6 +26,7 @@
 #include "base/clock.h"
 #include "net/dns_failures.h"
 #include "net/dns_message.h"
+#include "net/relay.h"
 
 #define QUERIES_MAX 4096         /* open at one time */
 #define QUERIES_ASKED_MAX 256    /* of them, in libunbound */
@@ -45,6 +48,7 @@ struct dns_query {
 	enum dns_type type;
 	enum query_state state;
 	int async_id;     /* libunbound's */
+	struct errand *errand; /* with a relay */
 	int64_t due_ms;
 	char text[LIMIT_NAME + 2];
 	struct dns_name name;
@@ -55,7 +59,8 @@ struct dns_query {
 TAILQ_HEAD(query_list, dns_query);
 
 struct resolver {
-	struct ub_ctx *ctx;
+	struct ub_ctx *ctx;  /* NULL with a relay */
+	struct relay *relay; /* NULL: asks itself */
 	struct event *deliver;
 	struct loop_timer *timer;
 	int64_t timeout_ms;
@@ -210,6 +215,8 @@ static void ask_waiting(struct resolver *r)
 {
 	struct dns_query *q;
 
+	if (r->relay)
+		return;
 	while (r->asked_count < QUERIES_ASKED_MAX && (q = TAILQ_FIRST(&r->waiting))) {
 		int err;
 
@@ -249,11 +256,56 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 		event_active(r->deliver, EV_TIMEOUT, 1);
 }
 
+/* --- with a relay --- */
+
+/* The answer's slices, into the query's arena. */
+static bool keep_answer(struct dns_query *q, const struct dns_answer *a)
+{
+	struct str *texts = arena_array(&q->arena, a->text_count, sizeof(*texts));
+	struct dns_caa *caa = arena_array(&q->arena, a->caa_count, sizeof(*caa));
+	struct str *hosts = arena_array(&q->arena, a->host_count, sizeof(*hosts));
+	bool ok = texts && caa && hosts;
+
+	q->answer = *a;
+	q->answer.canonical = arena_str(&q->arena, a->canonical);
+	q->answer.alias = arena_str(&q->arena, a->alias);
+	for (size_t i = 0; ok && i < a->text_count; i++) {
+		texts[i] = arena_str(&q->arena, a->texts[i]);
+		ok = texts[i].p;
+	}
+	for (size_t i = 0; ok && i < a->caa_count; i++) {
+		caa[i] = (struct dns_caa){ a->caa[i].flags, arena_str(&q->arena, a->caa[i].tag),
+					   arena_str(&q->arena, a->caa[i].value) };
+		ok = caa[i].tag.p && caa[i].value.p;
+	}
+	for (size_t i = 0; ok && i < a->host_count; i++) {
+		hosts[i] = arena_str(&q->arena, a->hosts[i]);
+		ok = hosts[i].p;
+	}
+	q->answer.texts = texts;
+	q->answer.caa = caa;
+	q->answer.hosts = hosts;
+	return ok && (!a->canonical.p || q->answer.canonical.p) && (!a->alias.p || q->answer.alias.p);
+}
+
+static void on_seen(void *arg, const struct dns_answer *a)
+{
+	struct dns_query *q = arg;
+
+	q->errand = NULL;
+	if (!keep_answer(q, a))
+		q->answer = (struct dns_answer){ .rc = RC_NOMEM };
+	query_answered(q);
+}
+
+/* --- asking --- */
+
 enum rc resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 		     void (*done)(void *arg, const struct dns_answer *answer), void *arg,
 		     struct dns_query **out)
 {
 	struct dns_query *q;
+	enum rc rc;
 
 	if (r->open_count >= QUERIES_MAX)
 		return RC_BUSY;
@@ -271,6 +323,11 @@ enum rc resolver_ask(struct resolver *r, struct str name, enum dns_type type,
 	q->arg = arg;
 	q->due_ms = clock_mono_ms() + r->timeout_ms;
 	q->state = QUERY_WAITING;
+	rc = r->relay ? r->relay->ops->ask(r->relay, name, type, on_seen, q, &q->errand) : RC_OK;
+	if (rc != RC_OK) {
+		query_close(q);
+		return rc;
+	}
 	TAILQ_INSERT_TAIL(&r->waiting, q, link);
 	ask_waiting(r);
 	*out = q;
@@ -284,6 +341,9 @@ void resolver_cancel(struct dns_query *q)
 	if (!q)
 		return;
 	r = q->resolver;
+	if (q->errand)
+		r->relay->ops->cancel(q->errand);
+	q->errand = NULL;
 	if (q->state == QUERY_ASKED)
 		(void)ub_cancel(r->ctx, q->async_id);
 	query_leave(q);
@@ -374,19 +434,45 @@ static int setup_context(struct resolver *r, const struct resolver_options *o)
 	return err;
 }
 
+static struct resolver *resolver_alloc(void)
+{
+	struct resolver *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	TAILQ_INIT(&r->waiting);
+	TAILQ_INIT(&r->asked);
+	TAILQ_INIT(&r->answered);
+	TAILQ_INIT(&r->idle);
+	return r;
+}
+
+enum rc resolver_new_relayed(struct loop *l, struct relay *relay, bool dnssec, struct resolver **out)
+{
+	struct resolver *r = resolver_alloc();
+
+	if (!r)
+		return RC_NOMEM;
+	r->relay = relay;
+	r->validates = dnssec;
+	r->deliver = event_new(loop_event_base(l), -1, 0, on_deliver, r);
+	if (!r->deliver) {
+		resolver_free(r);
+		return RC_NOMEM;
+	}
+	*out = r;
+	return RC_OK;
+}
+
 enum rc resolver_new(struct loop *l, const struct resolver_options *o, struct resolver **out,
 		     struct fault *f)
 {
-	struct resolver *r = calloc(1, sizeof(*r));
+	struct resolver *r = resolver_alloc();
 	enum rc rc = RC_NOMEM;
 	int err;
 
 	if (!r)
 		return fault_set(f, RC_NOMEM, PROBLEM_SERVER_INTERNAL, "out of memory");
-	TAILQ_INIT(&r->waiting);
-	TAILQ_INIT(&r->asked);
-	TAILQ_INIT(&r->answered);
-	TAILQ_INIT(&r->idle);
 	r->validates = o->dnssec;
 	r->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_MS;
 	r->ctx = ub_ctx_create_event(loop_event_base(l));
@@ -419,12 +505,19 @@ bool resolver_validates(const struct resolver *r)
 	return r->validates;
 }
 
+struct relay *resolver_relay(const struct resolver *r)
+{
+	return r->relay;
+}
+
 static void free_all(struct query_list *list)
 {
 	struct dns_query *q;
 
 	while ((q = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, q, link);
+		if (q->errand)
+			q->resolver->relay->ops->cancel(q->errand);
 		query_free(q);
 	}
 }

@@ -9,17 +9,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "crypto/digest.h"
 #include "net/tls_conn.h"
 
 /* SSL_OP_NO_TX_CERTIFICATE_COMPRESSION and _RX_ (RFC 8879; CVE-2025-66199) of OpenSSL 3.2 and later;
  * bits without meaning before. */
 #define NO_CERTIFICATE_COMPRESSION (UINT64_C(3) << 32)
+#define CLIENT_CERTIFICATES_MAX 8192 /* octets of what a client shows */
 
 struct tls_server {
 	struct tls_server_options options;
 	pthread_mutex_t lock; /* guards ctx; a leaf lock */
 	SSL_CTX *ctx;         /* NULL until a certificate is set */
 };
+
+/* Of connections whose clients must be known: struct tls_known. */
+static int known_index = -1;
+static pthread_once_t known_once = PTHREAD_ONCE_INIT;
+
+static void make_known_index(void)
+{
+	known_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+static const struct tls_known *known_of(const SSL *ssl)
+{
+	return SSL_get_ex_data(ssl, known_index);
+}
 
 /* --- alerts of the client --- */
 
@@ -37,6 +53,11 @@ static const char *const alert_names[256] = {
 	[120] = "no application protocol",
 };
 enum { ALERT_CLOSE_NOTIFY = 0, ALERT_USER_CANCELED = 90 };
+
+const char *tls_alert_name(unsigned alert)
+{
+	return alert < COUNT_OF(alert_names) ? alert_names[alert] : NULL;
+}
 
 static void on_info(const SSL *ssl, int where, int value)
 {
@@ -60,19 +81,19 @@ static void on_info(const SSL *ssl, int where, int value)
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		   const unsigned char *offered, unsigned offered_len, void *arg)
 {
-	static const struct str http11 = { "http/1.1", 8 };
+	const struct tls_known *known = known_of(ssl);
+	struct str wanted = known ? str_of(known->alpn) : STR("http/1.1");
 	size_t at = 0;
 
-	(void)ssl;
 	(void)arg;
 	while (at < offered_len) {
 		size_t len = offered[at++];
 
 		if (len == 0 || len > offered_len - at)
 			break;
-		if (bytes_eq(bytes_of(offered + at, len), str_bytes(http11))) {
-			*out = (const unsigned char *)http11.p;
-			*out_len = (unsigned char)http11.len;
+		if (bytes_eq(bytes_of(offered + at, len), str_bytes(wanted))) {
+			*out = (const unsigned char *)wanted.p;
+			*out_len = (unsigned char)wanted.len;
 			return SSL_TLSEXT_ERR_OK;
 		}
 		at += len;
@@ -163,6 +184,9 @@ enum rc tls_server_new(const struct tls_server_options *o, struct tls_server **o
 	/* No openssl.cnf: what is spoken is decided here alone. */
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		return tls_fault(f, RC_INTERNAL, "libssl does not start");
+	pthread_once(&known_once, make_known_index);
+	if (known_index < 0)
+		return RC_NOMEM;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return RC_NOMEM;
@@ -249,6 +273,63 @@ struct tls_conn *tls_conn_new(struct tls_server *t, int fd, const char *peer)
 		return NULL;
 	}
 	return (struct tls_conn *)ssl;
+}
+
+/* --- clients that must be known --- */
+
+static bool key_digest(const X509 *cert, uint8_t out[SHA256_LEN])
+{
+	uint8_t *der = NULL;
+	int len = cert ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : -1;
+
+	if (len > 0)
+		sha256(bytes_of(der, (size_t)len), out);
+	OPENSSL_free(der);
+	return len > 0;
+}
+
+/* Called for each thing that libssl finds wrong, and once for what is right. The certificate is made by
+ * the client itself, so only its key is asked about; that the client has the private one is what the
+ * handshake itself proves (RFC 8446 §4.4.3). */
+static int on_client_certificate(int ok, X509_STORE_CTX *ctx)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls_known *known = known_of(ssl);
+	const char *peer = SSL_get_app_data(ssl);
+	uint8_t digest[SHA256_LEN];
+
+	(void)ok;
+	if (known && X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+	    key_digest(X509_STORE_CTX_get0_cert(ctx), digest) &&
+	    known->knows(known->arg, peer ? peer : "", digest))
+		return 1;
+	X509_STORE_CTX_set_error(ctx, X509_V_ERR_CERT_REJECTED); /* alert bad_certificate */
+	return 0;
+}
+
+struct tls_conn *tls_conn_new_known(struct tls_server *t, int fd, const char *peer,
+				    const struct tls_known *known)
+{
+	struct tls_conn *c = tls_conn_new(t, fd, peer);
+	SSL *ssl = ssl_of(c);
+
+	if (!c)
+		return NULL;
+	if (SSL_set_ex_data(ssl, known_index, (void *)(uintptr_t)known) != 1 ||
+	    SSL_set_min_proto_version(ssl, TLS1_3_VERSION) != 1) {
+		tls_conn_free(c);
+		ERR_clear_error();
+		return NULL;
+	}
+	SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_client_certificate);
+	SSL_set_verify_depth(ssl, 0);
+	SSL_set_max_cert_list(ssl, CLIENT_CERTIFICATES_MAX);
+	return c;
+}
+
+bool tls_conn_peer_key(const struct tls_conn *c, uint8_t out[SHA256_LEN])
+{
+	return key_digest(SSL_get0_peer_certificate((const SSL *)c), out);
 }
 
 void tls_conn_free(struct tls_conn *c)

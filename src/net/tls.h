@@ -26,6 +26,14 @@ void tls_server_free(struct tls_server *t);
 enum rc tls_server_set_certificate(struct tls_server *t, const struct bytes *chain, size_t count,
 				   const struct privkey *key, struct fault *f) MUST_USE;
 
+/* Who may connect where clients must show a certificate: whoever has a key that is known. */
+struct tls_known {
+	const char *alpn; /* the only protocol that is spoken with them (RFC 7301) */
+	/* During the handshake, on the connection's thread. */
+	bool (*knows)(void *arg, const char *peer, const uint8_t spki_sha256[SHA256_LEN]);
+	void *arg;
+};
+
 /* SSL * for a new connection, without a BIO yet; NULL without memory or before a certificate is set.
  * net/ only; see net/tls_conn.h. */
 void *tls_server_accept(struct tls_server *t);

@@ -1,5 +1,5 @@
-/* tls_conn.h - one accepted TLS connection on a non-blocking socket; private to net/. Keeps libssl's
- * types and its error queue out of http_conn.c. Belongs to the connection's thread. */
+/* tls_conn.h - one TLS connection on a non-blocking socket; private to net/. Keeps libssl's types and
+ * its error queue out of http_conn.c and link.c. Belongs to the connection's thread. */
 #ifndef ASSAY_NET_TLS_CONN_H
 #define ASSAY_NET_TLS_CONN_H
 
@@ -22,7 +22,17 @@ struct tls_conn;
 /* peer is kept for on_alert and must outlive the connection. The fd stays the caller's. NULL as
  * tls_server_accept(). */
 struct tls_conn *tls_conn_new(struct tls_server *t, int fd, const char *peer);
+/* Of a client that must prove to have a key that we know (RFC 8446 §4.3.2): TLS 1.3 only, and the
+ * handshake fails otherwise. Nothing else of its certificate is looked at. The identity is borrowed. */
+struct tls_conn *tls_conn_new_known(struct tls_server *t, int fd, const char *peer,
+				    const struct tls_known *known);
 void tls_conn_free(struct tls_conn *c);
+/* SHA-256 of the SubjectPublicKeyInfo that the peer has proven to have; false if it showed none. */
+bool tls_conn_peer_key(const struct tls_conn *c, uint8_t out[SHA256_LEN]);
+/* Why a connection of tls_client.h is IO_BROKEN, if TLS knows: "" otherwise. */
+const char *tls_conn_why(const struct tls_conn *c);
+/* An alert's name by RFC 8446 §6, or NULL. */
+const char *tls_alert_name(unsigned alert);
 enum io_result tls_conn_handshake(struct tls_conn *c);
 /* IO_OK: at least one octet. */
 enum io_result tls_conn_read(struct tls_conn *c, void *p, size_t len, size_t *out_len);

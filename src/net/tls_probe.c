@@ -6,7 +6,7 @@
  *                              the next address
  *
  * Finished probes are delivered in a later turn of the loop, so that done never runs inside
- * tls_probe_start(). The certificate is not looked at by libssl beyond what the handshake needs: path
+ * tls_probe_start(). A prober with a relay (relay.h) only delivers. The certificate is not looked at by libssl beyond what the handshake needs: path
  * building for a hostile chain would only cost time. */
 #include "net/tls_probe.h"
 
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/relay.h"
 #include "net/targets.h"
 #include "net/trace.h"
 
@@ -49,6 +50,7 @@ struct tls_probe {
 	int fd;           /* -1: none */
 	SSL *ssl;         /* NULL until connected */
 	struct event *ready;
+	struct errand *errand; /* instead of all these, with a relay */
 
 	uint8_t *certificate; /* owned */
 	char chosen[ALPN_MAX];
@@ -60,7 +62,8 @@ TAILQ_HEAD(tls_probe_list, tls_probe);
 
 struct tls_prober {
 	struct loop *loop;
-	SSL_CTX *ctx;
+	SSL_CTX *ctx;        /* NULL with a relay */
+	struct relay *relay; /* NULL: looks itself */
 	struct event *deliver;
 	struct tls_probe_list open, finished;
 };
@@ -91,6 +94,9 @@ static void stop(struct tls_probe *op)
 {
 	targets_cancel(&op->targets);
 	hang_up(op);
+	if (op->errand)
+		op->prober->relay->ops->cancel(op->errand);
+	op->errand = NULL;
 	if (op->timer)
 		loop_timer_clear(op->timer);
 }
@@ -409,6 +415,30 @@ static void on_found(void *arg)
 		finish(op, t->rc, t->problem, t->transient, "%s", t->why);
 }
 
+/* --- with a relay --- */
+
+static void on_seen(void *arg, const struct tls_probe_result *r)
+{
+	struct tls_probe *op = arg;
+
+	op->errand = NULL;
+	op->result.dialled = r->dialled;
+	op->result.certificate_count = r->certificate_count;
+	if (r->alpn.p && r->alpn.len <= sizeof(op->chosen)) {
+		memcpy(op->chosen, r->alpn.p, r->alpn.len);
+		op->result.alpn = (struct str){ op->chosen, r->alpn.len };
+	}
+	if (r->certificate.len) {
+		op->certificate = OPENSSL_memdup(r->certificate.p, r->certificate.len);
+		op->result.certificate = bytes_of(op->certificate, r->certificate.len);
+	}
+	buf_add_str(&op->trace, r->trace);
+	if ((r->certificate.len && !op->certificate) || !buf_ok(&op->trace))
+		finish_internal(op, RC_NOMEM);
+	else
+		finish(op, r->rc, r->problem, r->transient, "%s", r->why);
+}
+
 /* --- starting --- */
 
 static bool set_names(struct tls_probe *op, const struct tls_probe_request *r)
@@ -445,12 +475,19 @@ enum rc tls_probe_start(struct tls_prober *p, const struct tls_probe_request *r,
 	op->due_ms = op->step_ms + r->deadline_ms;
 	buf_init(&op->trace, LIMIT_TRACE);
 	TAILQ_INSERT_TAIL(&p->open, op, link);
-	rc = set_names(op, r) ? loop_timer_new(p->loop, on_timer, op, &op->timer) : RC_INVALID;
+	if (!set_names(op, r))
+		rc = RC_INVALID;
+	else if (p->relay)
+		rc = p->relay->ops->handshake(p->relay, r, on_seen, op, &op->errand);
+	else
+		rc = loop_timer_new(p->loop, on_timer, op, &op->timer);
 	if (rc != RC_OK) {
 		probe_free(op);
 		return rc;
 	}
 	*out = op;
+	if (p->relay)
+		return RC_OK;
 	loop_timer_set(op->timer, r->deadline_ms);
 	spec = (struct targets_spec){
 		.host = op->host,
@@ -504,7 +541,7 @@ static SSL_CTX *client_context(void)
 	return NULL;
 }
 
-enum rc tls_prober_new(struct loop *l, struct tls_prober **out)
+static enum rc new_prober(struct loop *l, struct relay *relay, struct tls_prober **out)
 {
 	struct tls_prober *p = calloc(1, sizeof(*p));
 
@@ -513,15 +550,27 @@ enum rc tls_prober_new(struct loop *l, struct tls_prober **out)
 	TAILQ_INIT(&p->open);
 	TAILQ_INIT(&p->finished);
 	p->loop = l;
-	p->ctx = client_context();
+	p->relay = relay;
+	if (!relay)
+		p->ctx = client_context();
 	p->deliver = event_new(loop_event_base(l), -1, 0, on_deliver, p);
-	if (!p->ctx || !p->deliver) {
+	if ((!relay && !p->ctx) || !p->deliver) {
 		ERR_clear_error();
 		tls_prober_free(p);
 		return RC_NOMEM;
 	}
 	*out = p;
 	return RC_OK;
+}
+
+enum rc tls_prober_new(struct loop *l, struct tls_prober **out)
+{
+	return new_prober(l, NULL, out);
+}
+
+enum rc tls_prober_new_relayed(struct loop *l, struct relay *relay, struct tls_prober **out)
+{
+	return new_prober(l, relay, out);
 }
 
 void tls_prober_free(struct tls_prober *p)
