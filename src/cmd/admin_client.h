@@ -108,5 +108,6 @@ int verb_authority(int argc, char **argv);
 int verb_directory(int argc, char **argv);
 int verb_job(int argc, char **argv);
 int verb_audit(int argc, char **argv);
+int verb_probe(int argc, char **argv);
 
 #endif

@@ -22,6 +22,7 @@ static const struct verb verbs[] = {
 	{ "limit", verb_limit, "rate limits: show, reset" },
 	{ "authority", verb_authority, "certificate authorities: list, show" },
 	{ "directory", verb_directory, "ACME directories: list, show" },
+	{ "probe", verb_probe, "look at names where the server cannot; list, key" },
 	{ "job", verb_job, "work under way: list" },
 	{ "audit", verb_audit, "what was done, and by whom: list, tail, export, verify" },
 	{ 0 },

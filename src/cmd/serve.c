@@ -39,6 +39,7 @@
 #include "core/metrics.h"
 #include "core/rate_limit.h"
 #include "core/nonce.h"
+#include "core/probing.h"
 #include "core/responder.h"
 #include "core/revocation.h"
 #include "core/watch.h"
@@ -329,6 +330,8 @@ static void on_own_certificate(void *arg)
 	}
 	if (rc == RC_OK)
 		rc = start_metrics(s, &f);
+	if (rc == RC_OK)
+		rc = probing_listen(&s->service, &f);
 	if (rc == RC_OK) {
 		announce(s);
 		return;
@@ -434,6 +437,7 @@ static void on_term(void *arg, int signo)
 	LOG_INFO("stopping", F_INT("signal", signo));
 	notify_service_manager("STOPPING=1");
 	health_draining(&s->service);
+	probes_drain(s->service.probes);
 	if (s->worker_count == 0) {
 		loop_stop(s->loop);
 		return;
@@ -496,10 +500,12 @@ static void on_hup(void *arg, int signo)
 		c->give_up = old->give_up;
 		log_setup((enum log_level)c->raw.log.level, (enum log_format)c->raw.log.format);
 		rc = zones_install(&s->service, c);
-		if (rc == RC_OK)
+		if (rc == RC_OK) {
+			probing_reload(&s->service);
 			LOG_INFO("reloaded");
-		else
+		} else {
 			LOG_ERROR("reload_refused", F_TEXT("cause", rc_text(rc)), F_TEXT("effect", "the running settings stay"));
+		}
 	}
 	config_unref(old);
 }
@@ -581,8 +587,9 @@ static enum rc listen_here(struct server *s, struct fault *f)
  * address policy before any thread exists. */
 static enum rc set_own_addresses(const struct config *c, struct fault *f)
 {
-	const struct setting_strs *lists[] = { &c->raw.listen.acme, &c->raw.listen.http, &c->raw.listen.metrics };
-	static const uint16_t ports[] = { 443, 80, 9464 };
+	const struct setting_strs *lists[] = { &c->raw.listen.acme, &c->raw.listen.http, &c->raw.listen.metrics,
+					       &c->raw.listen.probes };
+	static const uint16_t ports[] = { 443, 80, 9464, PROBES_PORT };
 	struct addr own[64];
 	size_t count = 0;
 
@@ -676,6 +683,8 @@ static int run_server(struct server *s)
 		return fail("service", NULL, rc);
 	if ((rc = tls_server_new(&tls, &s->tls, &f)) != RC_OK)
 		return fail("tls", &f, rc);
+	if ((rc = probing_start(&s->service, s->loop, s->tls, &f)) != RC_OK)
+		return fail("probes", &f, rc);
 	rc = watch_signals(s);
 	if (rc == RC_OK)
 		rc = loop_timer_new(s->loop, drain_timeout, s, &s->drain_timer);
@@ -704,6 +713,7 @@ static void stop_server(struct server *s)
 	own_cert_free(s->own_cert);
 	jobs_free(s->service.jobs);
 	checkpoints_stop(s->service.checkpoints);
+	probing_stop(&s->service);
 	revocation_stop(s->service.revocation);
 	responder_stop(s->service.responder);
 	if (s->limits_timer)

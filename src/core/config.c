@@ -321,6 +321,24 @@ static bool build_eab_keys(struct builder *b)
 	}
 	return true;
 }
+
+static void check_probes(struct builder *b)
+{
+	const struct setting_items *list = &b->c->raw.probes;
+	const struct config_probe *v = list->v;
+
+	for (size_t i = 0; i < list->count; i++) {
+		uint8_t key[32];
+		size_t len;
+
+		config_check_word(b, v[i].name, list->lines[i], "probes");
+		if (str_is(v[i].name, PROBE_SERVER))
+			config_bad(b, list->lines[i], "probes", "`server` is this server's own view; call the probe something else");
+		if (v[i].key.len != 2 * sizeof(key) || !hex_decode(v[i].key, key, &len))
+			config_bad(b, list->lines[i], "key", "64 hex digits are wanted, as `assay probe key` prints them");
+	}
+}
+
 static void build_limits(struct builder *b)
 {
 	const struct str texts[LIMIT_RULES] = {
@@ -366,8 +384,10 @@ enum rc config_from_text(struct arena *a, struct str yaml, const char *file, str
 	      config_build_prefixes(&b, &c->raw.proxies.peers, "proxies.peers", &c->proxies, &c->proxy_count)) &&
 	    errors->count == 0)
 		rc = RC_NOMEM;
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		build_limits(&b);
+		check_probes(&b);
+	}
 	if (rc == RC_OK && errors->count > 0)
 		rc = RC_INVALID;
 	if (rc != RC_OK) {

@@ -69,6 +69,8 @@ struct config_zone {
 	struct str certificates;   /* "100/h" */
 };
 
+#define PROBE_SERVER "server" /* this server's own view among those of a zone's probes */
+
 /* A probe (assay probe): its views are believed when it shows this key. */
 struct config_probe {
 	struct str name;

@@ -146,7 +146,7 @@ const struct setting CONFIG_ZONE_ROWS[] = {
 	  .reload = SETTING_RELOAD,
 	  .doc = "`validate`: an answer whose signatures are wrong is refused; `require`: also one that is not signed." },
 	{ .name = "probes", .type = SETTING_STR_LIST, .offset = ZONE(probes), .reload = SETTING_RELOAD,
-	  .doc = "Probes that look instead of this server, by name (`probes:`)." },
+	  .doc = "Probes that look instead of this server, by name (`probes:`); `server` is its own view among theirs." },
 	{ .name = "probe_quorum", .type = SETTING_INT, .offset = ZONE(probe_quorum), .fallback = "0", .min = 0, .max = 32,
 	  .reload = SETTING_RELOAD, .doc = "How many of the probes must agree; 0: all." },
 	{ .name = "caa", .type = SETTING_ENUM, .offset = ZONE(caa), .fallback = "preset", .values = caa_names,

@@ -22,6 +22,8 @@ struct checkpoints;
 struct secret;
 struct limits;
 struct signer;
+struct probes;
+struct perspectives_ops;
 
 /* The running service. Everything here lives from start to stop and may be used by any thread. */
 struct service {
@@ -37,6 +39,8 @@ struct service {
 	struct responder *responder;   /* NULL: nobody answers OCSP */
 	struct checkpoints *checkpoints; /* NULL: the audit trail has none (tests, a store in memory) */
 	struct limits *limits; /* NULL: none (tests) */
+	struct probes *probes; /* of the jobs' loop (probing.h); NULL: none (tests) */
+	const struct perspectives_ops *perspectives; /* NULL like probes */
 	struct secret *seal_key; /* seals secrets in the store (crypto/seal.h) */
 	bool draining; /* atomic */
 	struct config *config; /* current snapshot: service_config() takes a reference */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/job_run.h"
 #include "crypto/digest.h"
+#include "probe/perspectives.h"
 
 #define VALIDATIONS_AT_ONCE 256
 
@@ -113,8 +114,18 @@ static void validate_refused(struct job_run *run, enum problem problem, const ch
 	validate_result(run, &result);
 }
 
+/* Does this server itself look at names of the zone, alone or beside probes? */
+static bool looks_itself(const struct zone *zone)
+{
+	bool itself = zone->probe_count == 0;
+
+	for (size_t i = 0; i < zone->probe_count; i++)
+		itself |= str_is(zone->probes[i], PROBE_SERVER);
+	return itself;
+}
+
 static enum rc validate_request(struct job_run *run, struct context *c, const struct authz_record *z,
-				struct validation_request *out, struct fault *f)
+				struct validation_request *out, const struct zone **out_zone, struct fault *f)
 {
 	const struct zone *zone;
 	const struct directory *directory;
@@ -143,7 +154,7 @@ static enum rc validate_request(struct job_run *run, struct context *c, const st
 		.issuer_count = directory ? directory->caa_identity_count : 0,
 		.policy = {
 			.targets = zone->targets,
-			.resolver = zone_resolver(run->jobs, run->config, zone),
+			.resolver = looks_itself(zone) ? zone_resolver(run->jobs, run->config, zone) : NULL,
 			.dns_authoritative = zone->dns == ZONE_DNS_AUTHORITATIVE,
 			.dnssec_required = zone->dnssec == ZONE_DNSSEC_REQUIRE,
 			.http01_port = (uint16_t)c->config->raw.validation.http01_port,
@@ -154,9 +165,39 @@ static enum rc validate_request(struct job_run *run, struct context *c, const st
 	};
 	rc = key_authorization(c->arena, z->token, account->key, &out->key_authorization);
 	account_unref(account);
-	if (rc == RC_OK && !out->policy.resolver)
+	if (rc == RC_OK && !out->policy.resolver && looks_itself(zone))
 		rc = RC_BUSY; /* settings were just reloaded: the new resolvers come when the old are idle */
+	*out_zone = zone;
 	return rc;
+}
+
+/* Here, or where the zone's probes stand. */
+static enum rc validate_look(struct job_run *run, const struct validator_ops *v, const struct zone *zone,
+			     const struct validation_request *request, struct fault *f)
+{
+	const struct service *s = run->jobs->service;
+	const struct perspectives_request from_probes = {
+		.probes = s->probes,
+		.loop = run->jobs->loop,
+		.names = zone->probes,
+		.count = zone->probe_count,
+		.own_name = STR(PROBE_SERVER),
+		.quorum = zone->probe_quorum,
+		.validator = v,
+		.request = request,
+		.own_env = run->jobs->validators,
+		.dns = { .servers = zone->resolvers, .server_count = zone->resolver_count,
+			 .dnssec = zone->dnssec != ZONE_DNSSEC_OFF, .timeout_ms = request->policy.deadline_ms / 2 },
+	};
+
+	run->validator = v;
+	if (zone->probe_count == 0)
+		return v->start(run->jobs->validators, request, validate_result, run, &run->validation);
+	if (!s->perspectives)
+		return fault_set(f, RC_DENIED, PROBLEM_SERVER_INTERNAL, "policy: names of this zone are looked at by probes, "
+				 "and there are none here");
+	run->validator = s->perspectives->validation;
+	return s->perspectives->start(&from_probes, validate_result, run, &run->validation);
 }
 
 static void validate_start(struct job_run *run)
@@ -165,6 +206,7 @@ static void validate_start(struct job_run *run)
 	struct validation_request request;
 	AUTO(fault) struct fault f = { 0 };
 	struct authz_record *z = &run->authz;
+	const struct zone *zone = NULL;
 	struct context c;
 	enum rc rc;
 
@@ -182,11 +224,10 @@ static void validate_start(struct job_run *run)
 		return;
 	}
 	v = validator_by_challenge(z->attempted);
-	rc = v ? validate_request(run, &c, z, &request, &f) : RC_INTERNAL;
+	rc = v ? validate_request(run, &c, z, &request, &zone, &f) : RC_INTERNAL;
 	tx_free(c.tx);
-	run->validator = v;
 	if (rc == RC_OK)
-		rc = v->start(run->jobs->validators, &request, validate_result, run, &run->validation);
+		rc = validate_look(run, v, zone, &request, &f);
 	if (rc == RC_DENIED || rc == RC_NOTFOUND || rc == RC_INTERNAL || rc == RC_INVALID)
 		validate_refused(run, f.problem ? f.problem : PROBLEM_SERVER_INTERNAL,
 				 f.detail[0] ? f.detail : "the validation could not be started");

@@ -13,6 +13,7 @@
 #include "core/rate_limit.h"
 #include "core/revocation.h"
 #include "net/dns_failures.h"
+#include "probe/probes.h"
 
 #define BUCKETS 10
 #define ROUTES 18
@@ -363,6 +364,39 @@ static void write_lists(struct writer *w, struct service *s, const struct config
 	}
 }
 
+/* --- probes --- */
+
+static void write_probe_counts(struct writer *w, const char *name, const char *help, const struct probe_status *list,
+			       size_t count, bool failures)
+{
+	char labels[PROBE_NAME_MAX + 16];
+
+	family(w, name, "counter", help);
+	for (size_t i = 0; i < count; i++) {
+		(void)snprintf(labels, sizeof(labels), "probe=\"%.*s\"", PROBE_NAME_MAX, list[i].name);
+		counter(w, name, labels, failures ? list[i].failures : list[i].looks);
+	}
+}
+
+/* As many series as the settings have probes. */
+static void write_probes(struct writer *w, const struct service *s)
+{
+	static struct probe_status list[PROBES_LISTED_MAX]; /* the thread of the metrics listener only */
+	size_t count = s->probes ? probes_list(s->probes, list, COUNT_OF(list)) : 0;
+
+	if (count > COUNT_OF(list))
+		count = COUNT_OF(list);
+	if (count == 0)
+		return;
+	family(w, "assay_probe_connected", "gauge", "1: this probe is connected.");
+	for (size_t i = 0; i < count; i++)
+		put(w, "assay_probe_connected{probe=\"%s\"} %d\n", list[i].name, list[i].connected);
+	write_probe_counts(w, "assay_probe_looks", "What probes were asked to look at.", list, count, false);
+	write_probe_counts(w, "assay_probe_failures", "Looks that got no answer from the probe.", list, count, true);
+	family(w, "assay_probe_refused", "counter", "Connections of unknown probes that were turned away.");
+	counter(w, "assay_probe_refused", "", probes_refused(s->probes));
+}
+
 /* --- certificates by expiry --- */
 
 static const struct {
@@ -447,6 +481,7 @@ enum rc metrics_write(struct service *s, const struct config *c, struct store_re
 	write_dns(&w);
 	write_authorities(&w, c);
 	write_lists(&w, s, c);
+	write_probes(&w, s);
 	rc = write_expiry(&w, read);
 	if (rc != RC_OK)
 		return rc;

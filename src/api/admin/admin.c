@@ -41,6 +41,7 @@ static const struct route {
 	{ "/v1/zones/*/remove", HTTP_POST, admin_zone_remove },
 	{ "/v1/document", HTTP_GET, admin_document },
 	{ "/v1/document", HTTP_POST, admin_document_apply },
+	{ "/v1/probes", HTTP_GET, admin_probes },
 	{ "/v1/jobs", HTTP_GET, admin_jobs },
 	{ "/v1/audit", HTTP_GET, admin_audit },
 	{ "/v1/audit/chain", HTTP_GET, admin_audit_chain },

@@ -40,6 +40,7 @@ enum rc admin_zone_set(struct request *req, struct fault *f);
 enum rc admin_zone_remove(struct request *req, struct fault *f);
 enum rc admin_document(struct request *req, struct fault *f);
 enum rc admin_document_apply(struct request *req, struct fault *f);
+enum rc admin_probes(struct request *req, struct fault *f);
 enum rc admin_jobs(struct request *req, struct fault *f);
 enum rc admin_audit_chain(struct request *req, struct fault *f);
 enum rc admin_audit_checkpoint(struct request *req, struct fault *f);

@@ -46,6 +46,7 @@ static int remove_authority(void **state)
 	return system(command);
 }
 
+#define PROBE_KEY "\"8cb5a98b2a5bdd237a208c2fc8da5b054b1125e88aed45fcece94706893636ca\""
 #define HEAD                                                                 \
 	"public_url: https://ca.test\n"                                      \
 	"store: \"memory:\"\n"                                                   \
@@ -134,10 +135,13 @@ static void test_config__each_error_is_named(void **state)
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], profiles: [server, servre]}]\n", "profiles: there is no such profile" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], certificates: often}]\n", "certificates: must be like 100/h" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east]}]\n", "there is no such probe" },
-		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east, east]}]\nprobes: {east: {key: ab}}\n", "same probe twice" },
-		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east], probe_quorum: 2}]\nprobes: {east: {key: ab}}\n",
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east, east]}]\nprobes: {east: {key: " PROBE_KEY "}}\n", "same probe twice" },
+		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probes: [east], probe_quorum: 2}]\nprobes: {east: {key: " PROBE_KEY "}}\n",
 		  "greater than the number of `probes`" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], probe_quorum: 1}]\n", "greater than the number" },
+		{ HEAD DIRECTORIES "probes: {east: {key: ab}}\n", "key: 64 hex digits are wanted" },
+		{ HEAD DIRECTORIES "probes: {server: {key: " PROBE_KEY "}}\n", "is this server's own view" },
+		{ HEAD DIRECTORIES "probes: {\"e st\": {key: " PROBE_KEY "}}\n", "a name is 1 to 64 letters" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], bindings: [k1]}]\n", "only count with `accounts: bindings`" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], accounts: bindings}]\n", "add `bindings: [KEY]`" },
 		{ HEAD DIRECTORIES "zones: [{names: [\"*\"], except: [a..b]}]\n", "except: " },
