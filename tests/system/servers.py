@@ -173,7 +173,8 @@ class AssayServe(Server):
 
     name = "assay serve"
 
-    def __init__(self, directory, init=(), edit=None):
+    def __init__(self, directory, init=(), edit=None, under=()):
+        self.under = under  # a command that runs the server: [program, arguments...]
         self.path = pathlib.Path(directory)
         self.path.mkdir(parents=True, exist_ok=True)
         self.nameserver = Nameserver()
@@ -227,7 +228,7 @@ validation:
         ready = self.path / "ready.json"
         ready.unlink(missing_ok=True)
         self.process = Process(
-            [PROGRAMS / "assay", "serve", "--config", self.config, "--ready-file", ready, *options],
+            [*self.under, PROGRAMS / "assay", "serve", "--config", self.config, "--ready-file", ready, *options],
             self.path,
         )
         self.ready = self.process.wait_for_file(ready)
