@@ -5,6 +5,7 @@
 
 #include "core/authz.h"
 #include "core/check_impl.h"
+#include "probe/probes.h"
 
 #define SKEW_MOST_S 3600
 #define DIALLED (CHALLENGE_HTTP_01 | CHALLENGE_TLS_ALPN_01) /* challenges that dial the name's addresses */
@@ -328,16 +329,35 @@ static void tell_policy(struct check *k, enum check_grade bad)
 	}
 }
 
+/* Whether enough of the zone's probes are there to look. */
 static void tell_probes(struct check *k)
 {
-	const char *list = "";
+	const struct zone *zone = k->zone;
+	struct probes *probes = k->jobs->service->probes;
+	size_t needed = zone->probe_quorum ? zone->probe_quorum : zone->probe_count, there = 0;
 
-	for (size_t i = 0; list && i < k->zone->probe_count; i++)
-		list = arena_printf(&k->arena, "%s%s\"%.*s\"", list, i ? ", " : "", STR_ARG(k->zone->probes[i]));
-	if (k->zone->probe_count)
-		check_add(k, &k->lines, CHECK_WARN, "probes", "See the probe's own log, or run the same from its machine.",
-			  "zone \"%.*s\" proves control through its probes (%s); what follows is seen from this server",
-			  STR_ARG(k->zone->name), list ? list : "?");
+	for (size_t i = 0; i < zone->probe_count; i++) {
+		char why[PROBE_TROUBLE_MAX] = "this server has no probes";
+
+		if (str_is(zone->probes[i], PROBE_SERVER)) {
+			there++;
+		} else if (probes && !probes_missing(probes, zone->probes[i], why)) {
+			there++;
+			check_add(k, &k->lines, CHECK_OK, "probe", NULL, "probe %.*s is connected", STR_ARG(zone->probes[i]));
+		} else {
+			check_add(k, &k->lines, CHECK_WARN, "probe",
+				  "Start `assay probe` there, or see its log for why it cannot dial in (listen.probes).", "%s", why);
+		}
+	}
+	if (!zone->probe_count)
+		return;
+	if (there < needed)
+		check_add(k, &k->lines, CHECK_FAIL, "probes", "Start the probes that are missing.",
+			  "zone \"%.*s\" needs %zu of %zu views to agree, and %zu can be had", STR_ARG(zone->name), needed,
+			  zone->probe_count, there);
+	check_add(k, &k->lines, CHECK_OK, "probes", NULL,
+		  "zone \"%.*s\" proves control through its probes; what follows is seen from this server and decides nothing",
+		  STR_ARG(zone->name));
 }
 
 /* --- CAA --- */
@@ -432,7 +452,9 @@ static void tell_clock(struct check *k)
 void check_reach_tell(struct check *k)
 {
 	int64_t open = open_ways(k);
-	enum check_grade bad = open ? CHECK_WARN : CHECK_FAIL;
+	enum check_grade caa_bad = open ? CHECK_WARN : CHECK_FAIL;
+	/* What probes see is not known from here. */
+	enum check_grade bad = k->zone->probe_count ? CHECK_WARN : caa_bad;
 
 	tell_probes(k);
 	tell_names(k, bad);
@@ -446,7 +468,7 @@ void check_reach_tell(struct check *k)
 		if (bit & DIALLED)
 			tell_addresses(k, bit, bad);
 	}
-	tell_caa(k, bad);
+	tell_caa(k, caa_bad);
 	tell_clock(k);
 	k->offered = open;
 }

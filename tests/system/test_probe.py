@@ -3,6 +3,7 @@ a lying and a stolen probe can do."""
 
 import base64
 import hashlib
+import json
 import pathlib
 import shutil
 import signal
@@ -325,6 +326,23 @@ def test_no_probe__the_order_ends_and_says_so(one, probes):
     assert settled["status"] == "invalid"
     assert "probe a" in str(settled) and "is not connected since" in str(settled)
     assert trace(one, order).count("is not connected since") >= 4  # each attempt has its line
+
+
+def check(server):
+    done = server.run("check", TARGET, "--json", check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_the_doctor_knows_of_probes(one, target, no_probes):
+    """The server cannot reach the target, and need not: its probe can, if it is there."""
+    status, told = check(one)
+    assert status == 1 and any(line["grade"] == "fail" and "needs 1 of 1 views" in line["text"] for line in told["lines"])
+    no_probes.start("a", one.roots)
+    connected(one, "a")
+    status, told = check(one)
+    assert status == 0, told
+    assert any(line["grade"] == "ok" and line["text"] == "probe a is connected" for line in told["lines"])
+    assert any(line["grade"] == "warn" and "unreachable" in line["text"] for line in told["lines"]), told
 
 
 def test_killed_in_the_middle__the_order_still_ends(one, target, no_probes):
