@@ -266,10 +266,10 @@ def test_rfc5280_5_2_5__shards(tmp_path):
 
             def listed():
                 found = server.crl(f"ca-{shard}")
-                return found if i == 3 or found.get_revoked_certificate_by_serial_number(
-                    certificate.serial_number) else None
+                there = found.get_revoked_certificate_by_serial_number(certificate.serial_number)
+                return [found] if there or i == 3 else None  # an empty list is false
 
-            crl = wait_until(listed, 20, url)
+            crl, = wait_until(listed, 20, url)
             point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
             assert point.critical and point.value.full_name[0].value == url
             (tmp_path / "leaf.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
