@@ -44,6 +44,7 @@ def bind(wire, made):
 
 def test_without_a_binding_nobody_registers(bound):
     wire = bound.wire()
+    assert wire.directory["meta"]["externalAccountRequired"] is True
     got = wire.post(wire.directory["newAccount"], {"termsOfServiceAgreed": True}, Key())
     refused(got, "externalAccountRequired", 403)
 
@@ -86,6 +87,7 @@ def test_uses_and_reusable(bound):
     twice = add(bound, "--uses", 2)
     assert [register(wire, twice).status for _ in range(3)] == [201, 201, 403]
     many = add(bound, "--reusable")
+    assert many["kid"].isascii()  # RFC 8555 §7.3.4
     assert [register(wire, many).status for _ in range(4)] == [201] * 4
     assert bound.admin("eab", "show", many["kid"])["used"] == 4
 

@@ -37,7 +37,10 @@ def test_rfc8555_7_3_1__only_return_existing(wire):
 
 
 def test_rfc8555_7_3__members_that_the_server_owns_are_ignored(wire):
-    account = Account(wire, status="deactivated", orders="https://elsewhere.test/")
+    account = Account(wire, status="deactivated", orders="https://elsewhere.test/",
+                      onlyReturnExisting=False, strange="x")
+    for shown in (account.created.json(), account.read(account.url)):
+        assert not {"onlyReturnExisting", "strange"} & set(shown)
     body = account.read(account.url)
     assert body["status"] == "valid"
     assert "elsewhere" not in body["orders"]

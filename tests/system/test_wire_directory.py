@@ -59,6 +59,7 @@ def test_rfc8555_7_2__new_nonce_head_200_get_204(server, wire):
 def test_rfc8555_6_5_1__nonces_differ(wire):
     seen = {wire.http.request("HEAD", wire.directory["newNonce"]).nonce for _ in range(50)}
     assert len(seen) == 50
+    assert all(re.fullmatch("[A-Za-z0-9_-]{22,}", nonce) for nonce in seen)
 
 
 @pytest.mark.assay

@@ -62,8 +62,11 @@ def test_rfc8555_7_5__the_token_of_every_challenge_differs(account, name):
 def test_issuance(server, account, responder, name):
     wanted = name()
     order = account.order(wanted)
+    made = order.body
     chain, pem = order.issue(responder)
     verify(pem, server.issued_by, "-verify_hostname", wanted)
+    for member in ("identifiers", "authorizations"):  # RFC 8555 §7.1.3: never change
+        assert order.body[member] == made[member]
     assert chain[0].public_key().public_numbers() == order.key.public_key().public_numbers()
     assert order.body["status"] == "valid"
     (_, authorization), = order.authorizations()
@@ -231,6 +234,7 @@ def test_rfc8555_7_5_2__valid_authorization(account, responder, name):
     url = order.body["authorizations"][0]
     assert account.post(url, {"status": "deactivated"}).json()["status"] == "deactivated"
     assert account.read(url)["status"] == "deactivated"
+    refused(order.finalize(make_csr([wanted])), "orderNotReady", 403)
     again = account.order(wanted)
     assert again.body["status"] == "pending"
     assert again.body["authorizations"] != order.body["authorizations"]
