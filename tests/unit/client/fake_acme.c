@@ -367,6 +367,14 @@ static void route_post(struct fake_acme *x, struct out *o, struct str path, cons
 		o->reply.status = 404;
 }
 
+/* RFC 8555 §6.4: the URL as it was given. */
+static void check_url(struct fake_acme *x, const struct jws *jws, struct str path)
+{
+	char *url = arena_printf(&x->arena, "%s%.*s", x->base, STR_ARG(path));
+
+	MUST(url && str_is(jws->url, url));
+}
+
 static void on_request(void *arg, struct http_exchange *exchange, const struct http_request *r)
 {
 	struct fake_acme *x = arg;
@@ -376,6 +384,7 @@ static void on_request(void *arg, struct http_exchange *exchange, const struct h
 	char *many = NULL;
 
 	x->requests++;
+	MUST(http_header_get(r, "User-Agent").len > 0); /* RFC 8555 §6.1 */
 	buf_init(&o.body, 8 * 1024 * 1024);
 	add_nonce(x, &o);
 	if (r->method != HTTP_POST) {
@@ -391,6 +400,7 @@ static void on_request(void *arg, struct http_exchange *exchange, const struct h
 			fprintf(stderr, "%s\n", f.detail);
 			abort();
 		}
+		check_url(x, &jws, r->path);
 		route_post(x, &o, r->path, &jws);
 	}
 	o.reply.body = buf_bytes(&o.body);
