@@ -4,6 +4,9 @@ that people use with it."""
 
 import base64
 import hashlib
+import shutil
+import socket
+import ssl
 
 import pytest
 from cryptography import x509
@@ -11,7 +14,8 @@ from cryptography import x509
 from acmewire import Account, make_csr, wait_until
 from bind import KEY, KEY_NAME, Bind, installed, run
 from judge import verify
-from servers import AssayDev
+from peers import free_port
+from servers import AssayDev, Process, clean_environment
 
 pytestmark = [
     pytest.mark.assay,
@@ -240,3 +244,49 @@ def test_lego_with_updates(dev, bind, label, tmp_path):
         })
     chain = (tmp_path / "certificates" / f"_.{name}.crt").read_bytes()
     check(dev, chain, [name, f"*.{name}"])
+
+
+@pytest.mark.skipif(not shutil.which("traefik"), reason="Traefik is no package here")
+def test_s1_41_traefik_without_a_hand(dev, bind, label, tmp_path):
+    """A service comes up, and Traefik serves it with a certificate by dns-01: nobody does anything."""
+    name, port = f"{label()}.{bind.signed}", free_port()
+    (tmp_path / "services.yml").write_text(f"""
+http:
+  routers:
+    web: {{rule: "Host(`{name}`)", service: web, tls: {{certResolver: lab}}}}
+  services:
+    web: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:9"}}]}}}}
+""")
+    (tmp_path / "traefik.yml").write_text(f"""
+entryPoints: {{websecure: {{address: "127.0.0.1:{port}"}}}}
+providers: {{file: {{filename: {tmp_path}/services.yml}}}}
+certificatesResolvers:
+  lab:
+    acme:
+      email: you@lab.internal
+      storage: {tmp_path}/acme.json
+      caServer: {dev.directory}
+      caCertificates: [{dev.roots}]
+      certificatesDuration: 2160
+      dnsChallenge:
+        provider: rfc2136
+        resolvers: ["{bind.resolver.address}"]
+        propagation: {{disableChecks: true}}
+""")
+    traefik = Process(["traefik", f"--configFile={tmp_path}/traefik.yml"], tmp_path, env=clean_environment(
+        RFC2136_NAMESERVER=bind.authority.address, RFC2136_TSIG_KEY=f"{KEY_NAME}.", RFC2136_TSIG_SECRET=KEY,
+        RFC2136_TSIG_ALGORITHM="hmac-sha256.", RFC2136_TTL="1"))
+    try:
+        context = ssl.create_default_context(cafile=str(dev.issued_by))
+
+        def served():
+            try:
+                with socket.create_connection(("127.0.0.1", port), 5) as raw:
+                    with context.wrap_socket(raw, server_hostname=name) as tls:
+                        return tls.getpeercert(True)
+            except OSError:  # its own default certificate, or not listening yet
+                return None
+
+        assert names_of(ssl.DER_cert_to_PEM_cert(wait_until(served, 60, traefik.output)).encode()) == {name}
+    finally:
+        traefik.stop()

@@ -399,7 +399,7 @@ def tls_behaviours(directory):
     return {
         "nothing": (wait_for_end, "timed out"),
         "takes nothing": (unread, "timed out"),
-        "closes": (lambda c: None, "broke the connection"),
+        "closes": (lambda c: c.recv(65536), "closed the connection"),
         "resets": (reset, "broke the connection"),
         "plain HTTP": (lambda c: c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "is not TLS"),
         "drips a record": (lambda c: drip(c, record[:40]), "timed out"),
