@@ -6,21 +6,6 @@
 
 #define KEY_FILE_MAX (64 * 1024)
 
-static enum rc make_key(const char *path, struct privkey **out, struct fault *f)
-{
-	AUTO_PTR(privkey) struct privkey *key = NULL;
-	AUTO_PTR(secret) struct secret *pem = NULL;
-	enum rc rc = privkey_generate(KEY_P256, 0, &key);
-
-	if (rc == RC_OK)
-		rc = privkey_to_pem(key, NULL, &pem);
-	if (rc == RC_OK)
-		rc = file_write(path, secret_bytes(pem), 0600, f);
-	if (rc == RC_OK)
-		*out = TAKE(key);
-	return rc;
-}
-
 enum rc account_key_load(const char *path, struct privkey **out, bool *out_made, struct fault *f)
 {
 	AUTO(arena) struct arena scratch;
@@ -31,7 +16,7 @@ enum rc account_key_load(const char *path, struct privkey **out, bool *out_made,
 	rc = file_read(&scratch, path, KEY_FILE_MAX, &pem, f);
 	*out_made = rc == RC_NOTFOUND;
 	if (rc == RC_NOTFOUND)
-		return make_key(path, out, f);
+		return privkey_make_file(path, KEY_P256, out, f);
 	if (rc != RC_OK)
 		return rc;
 	rc = privkey_from_pem(pem, NULL, out, f);

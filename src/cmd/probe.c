@@ -67,21 +67,6 @@ static enum rc load_key(const char *file, struct privkey **out, struct fault *f)
 	return rc;
 }
 
-static enum rc make_key(const char *file, struct privkey **out, struct fault *f)
-{
-	AUTO_PTR(privkey) struct privkey *key = NULL;
-	AUTO_PTR(secret) struct secret *pem = NULL;
-	enum rc rc = privkey_generate(KEY_P256, 0, &key);
-
-	if (rc == RC_OK)
-		rc = privkey_to_pem(key, NULL, &pem);
-	if (rc == RC_OK)
-		rc = file_write(file, secret_bytes(pem), 0600, f);
-	if (rc == RC_OK)
-		*out = TAKE(key);
-	return rc;
-}
-
 static int probe_key(int argc, char **argv)
 {
 	const char *file = NULL, *name = "NAME";
@@ -108,7 +93,7 @@ static int probe_key(int argc, char **argv)
 		      stderr);
 		return EXIT_USAGE;
 	}
-	rc = access(file, F_OK) != 0 && errno == ENOENT ? make_key(file, &key, &f) : load_key(file, &key, &f);
+	rc = access(file, F_OK) != 0 && errno == ENOENT ? privkey_make_file(file, KEY_P256, &key, &f) : load_key(file, &key, &f);
 	if (rc != RC_OK)
 		return failed(file, &f, rc);
 	pubkey_spki_sha256(privkey_pubkey(key), digest);

@@ -76,6 +76,8 @@ enum rc privkey_from_pem(struct bytes pem, const struct secret *passphrase, stru
 /* PKCS#8 PEM; with a passphrase: PBES2, scrypt, AES-256-CBC. */
 enum rc privkey_to_pem(const struct privkey *k, const struct secret *passphrase,
 		       struct secret **out) MUST_USE;
+/* A new key, written without a passphrase to a file that only its owner may read (mode 0600). Not RSA. */
+enum rc privkey_make_file(const char *path, enum key_type type, struct privkey **out, struct fault *f) MUST_USE;
 void privkey_free(struct privkey *k);
 AUTO_PTR_DEFINE(privkey);
 struct pubkey *privkey_pubkey(const struct privkey *k); /* borrowed */

@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "crypto/digest.h"
 #include "crypto/evp.h"
@@ -225,6 +226,21 @@ enum rc privkey_to_pem(const struct privkey *k, const struct secret *passphrase,
 	len = ok ? BIO_get_mem_data(bio, &text) : 0;
 	rc = len > 0 ? secret_new(bytes_of(text, (size_t)len), out) : evp_failed(RC_IO);
 	BIO_free(bio);
+	return rc;
+}
+
+enum rc privkey_make_file(const char *path, enum key_type type, struct privkey **out, struct fault *f)
+{
+	AUTO_PTR(privkey) struct privkey *key = NULL;
+	AUTO_PTR(secret) struct secret *pem = NULL;
+	enum rc rc = privkey_generate(type, 0, &key);
+
+	if (rc == RC_OK)
+		rc = privkey_to_pem(key, NULL, &pem);
+	if (rc == RC_OK)
+		rc = file_write(path, secret_bytes(pem), 0600, f);
+	if (rc == RC_OK)
+		*out = TAKE(key);
 	return rc;
 }
 
