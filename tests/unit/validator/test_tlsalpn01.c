@@ -14,6 +14,7 @@
 #include "store/records.h"
 #include "stub_dns.h"
 #include "stub_tls.h"
+#include "seen.h"
 
 #define TOKEN "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 #define KEY_AUTH TOKEN ".nP1qzpXGymHBrUEepNY9HCsQk7K8KhOypzEt62jcerQ"
@@ -41,19 +42,9 @@ static struct {
 	unsigned connections;
 } env;
 
-struct seen {
-	unsigned count;
-	struct validation_result result;
-	char trace[LIMIT_TRACE + 1];
-};
-
 static void on_done(void *arg, const struct validation_result *r)
 {
-	struct seen *seen = arg;
-
-	seen->count++;
-	seen->result = *r;
-	snprintf(seen->trace, sizeof(seen->trace), "%.*s", STR_ARG(r->trace));
+	seen_note(arg, r);
 	loop_stop(env.loop);
 }
 
